@@ -1,0 +1,104 @@
+"""Read settings from the environment.
+
+A setting NAME comes from the variable NAME, or from the file that NAME_FILE points to (how systemd
+credentials, Docker and Kubernetes hand over secrets). An empty variable counts as not set. Every error
+names the variable and none shows its value.
+"""
+
+import os
+from pathlib import Path
+from typing import Any
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+
+from django.core.exceptions import ImproperlyConfigured
+
+_TRUE = frozenset({"1", "true", "yes", "on"})
+_FALSE = frozenset({"0", "false", "no", "off"})
+
+
+def find(name: str) -> str | None:
+    """Return the setting, or None where the environment does not have it."""
+    value, path = os.environ.get(name) or None, os.environ.get(f"{name}_FILE") or None
+    if path is None:
+        return value
+    if value is not None:
+        raise ImproperlyConfigured(f"Set either {name} or {name}_FILE, not both.")
+    try:
+        content = Path(path).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not text"
+        raise ImproperlyConfigured(f"{name}_FILE names a file that cannot be read: {reason}.") from None
+    if not content:
+        raise ImproperlyConfigured(f"{name}_FILE names an empty file.")
+    return content
+
+
+def text(name: str, default: str | None = None) -> str:
+    """Return the setting; without a default it is required."""
+    value = find(name)
+    if value is not None:
+        return value
+    if default is None:
+        raise ImproperlyConfigured(f"Set {name} or {name}_FILE.")
+    return default
+
+
+def flag(name: str, default: bool | None = None) -> bool:
+    """Return a setting that is yes or no."""
+    value = find(name)
+    if value is None and default is not None:
+        return default
+    word = text(name).lower()
+    if word in _TRUE:
+        return True
+    if word in _FALSE:
+        return False
+    raise ImproperlyConfigured(f"{name} must be true or false.")
+
+
+def integer(name: str, default: int | None = None) -> int:
+    """Return a setting that is a whole number."""
+    value = find(name)
+    if value is None and default is not None:
+        return default
+    try:
+        return int(text(name))
+    except ValueError:
+        raise ImproperlyConfigured(f"{name} must be a whole number.") from None
+
+
+def items(name: str, default: tuple[str, ...] | None = None) -> list[str]:
+    """Return a setting that lists values separated by commas."""
+    value = find(name)
+    if value is None and default is not None:
+        return list(default)
+    return [item for part in text(name).split(",") if (item := part.strip())]
+
+
+def database(name: str) -> dict[str, Any]:
+    """Return Django's settings for the PostgreSQL database at a postgresql:// address.
+
+    The address's query (`?sslmode=verify-full&sslrootcert=...`) becomes connection options.
+    """
+    address = _postgresql_address(name, text(name))
+    query = dict(parse_qsl(address.query))
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": unquote(address.path.removeprefix("/")),
+        "USER": unquote(address.username or ""),
+        "PASSWORD": unquote(address.password or ""),
+        "HOST": query.pop("host", unquote(address.hostname or "")),
+        "PORT": str(address.port or ""),
+        "OPTIONS": query,
+    }
+
+
+def _postgresql_address(name: str, value: str) -> SplitResult:
+    try:
+        address = urlsplit(value)
+        port_is_valid = address.port is None or address.port > 0
+    except ValueError:
+        port_is_valid = False
+    if not port_is_valid or address.scheme not in {"postgres", "postgresql"} or not address.path.strip("/"):
+        raise ImproperlyConfigured(f"{name} must look like postgresql://user:password@host:port/database.")
+    return address
