@@ -1,0 +1,37 @@
+"""Celery's wiring: the one schedule of every periodic job.
+
+The schedule is code, not data: nobody switches retention off in a database. A lost message loses nothing,
+because each job asks the database what is left to do.
+"""
+
+import os
+
+from celery import Celery
+from django.conf import settings
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "vault.settings")
+
+app = Celery("vault")
+app.config_from_object(settings.CELERY)
+app.autodiscover_tasks(["vault.jobs", "vault.access", "audit", "recordings", "retention"])
+
+# Job name -> every how many seconds.
+SCHEDULE: dict[str, int] = {
+    "retention.sweep": settings.SWEEP_SECONDS,
+    "retention.flush_ledger": min(settings.SWEEP_SECONDS, 15),
+    "retention.reschedule": 3600,
+    "recordings.derive_copies": 10,
+    "recordings.close_stale_grants": 60,
+    "recordings.drop_stale_intakes": 600,
+    "recordings.move_keys": 3600,
+    "audit.run_exports": 5,
+    "audit.expire_exports": 600,
+    "audit.make_partitions": 86_400,
+    "access.forget_expired_sessions": 3600,
+    "jobs.check_heartbeats": 60,
+}
+
+app.conf.beat_schedule = {
+    job: {"task": job, "schedule": seconds, "options": {"expires": max(seconds, 30)}}
+    for job, seconds in SCHEDULE.items()
+}

@@ -1,0 +1,1 @@
+"""Periodic jobs: how each is declared, and the heartbeat that shows it ran."""
