@@ -16,6 +16,5 @@ def database_now() -> datetime:
     """Return the database's time: the one that decides whether something may be destroyed."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT clock_timestamp()")
-        (at,) = cursor.fetchone()
-    assert isinstance(at, datetime)
+        at: datetime = cursor.fetchone()[0]
     return at.astimezone(UTC)

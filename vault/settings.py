@@ -21,6 +21,7 @@ ORGANISATION = env.text("ORGANISATION", default="Your organisation")
 TRUSTED_PROXIES = env.items("TRUSTED_PROXIES", default=())
 
 INSTALLED_APPS = [
+    "vault.apps.VaultConfig",
     "vault.jobs",
     "vault.kms",
     "audit",
