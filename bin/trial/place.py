@@ -1,0 +1,83 @@
+"""Where the checkout is, where its state is, and how trouble is told in one sentence."""
+
+import errno
+import fcntl
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+VENV = CHECKOUT / ".venv"
+VENV_PYTHON = VENV / "bin" / "python"
+
+
+class Trouble(Exception):
+    """Something a person must know, said in one sentence."""
+
+
+def var() -> Path:
+    """Return the folder of everything that running leaves behind, made for us alone."""
+    path = Path(os.environ.get("VAULT_VAR") or CHECKOUT / "var").absolute()
+    return private_folder(path)
+
+
+def private_folder(path: Path) -> Path:
+    """Make a folder that only we may enter."""
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if path.stat().st_mode & 0o077:
+        path.chmod(0o700)
+    return path
+
+
+def write_secret(path: Path, content: str, mode: int = 0o600) -> None:
+    """Replace a file in one step; nobody else may ever read it."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    draft.unlink(missing_ok=True)
+    with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "w", encoding="utf-8") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(path)
+
+
+def is_set(name: str) -> bool:
+    """Say whether the environment has a setting, by itself or as a file."""
+    base = name.removesuffix("_FILE")
+    return bool(os.environ.get(base) or os.environ.get(f"{base}_FILE"))
+
+
+def read_json(path: Path) -> Any:
+    """Return a file's content, or None where there is no such file."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+
+
+@contextmanager
+def lock(name: str) -> Iterator[None]:
+    """Wait for our turn: one at a time changes what is under the state folder."""
+    with (var() / f"{name}.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def explain(main: Callable[[], int]) -> None:
+    """Run a program and end it with one sentence where the cause is known."""
+    try:
+        code = main()
+    except Trouble as trouble:
+        print(f"{Path(sys.argv[0]).name}: {trouble}", file=sys.stderr)
+        code = 1
+    except OSError as error:
+        if error.errno not in {errno.ENOSPC, errno.EDQUOT, errno.EROFS}:
+            raise
+        print(f"{Path(sys.argv[0]).name}: {error.strerror}: {error.filename or var()}.", file=sys.stderr)
+        code = 1
+    except KeyboardInterrupt:
+        code = 130
+    sys.exit(code)
