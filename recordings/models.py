@@ -55,6 +55,16 @@ class BasisStatus(models.TextChoices):
     WITHDRAWN = "withdrawn", "Withdrawn"
 
 
+class PartyRole(models.TextChoices):
+    """What someone, or something, is on the call."""
+
+    AGENT = "agent", "Agent"
+    CUSTOMER = "customer", "Customer"
+    MIXED = "mixed", "Everyone"
+    IVR = "ivr", "Machine"
+    OTHER = "other", "Other"
+
+
 class RecordingQuerySet(models.QuerySet["Recording"]):
     """The only way to a recording by id: what is out of reach looks like what does not exist."""
 
@@ -79,13 +89,14 @@ class Purpose(models.Model):
     code = models.SlugField(max_length=40, unique=True)
     name = models.CharField(max_length=80)
     for_listening = models.BooleanField(default=True)
-    needs_consent_to = models.ForeignKey(
+    covered_by = models.ForeignKey(
         "self",
         null=True,
         blank=True,
         on_delete=models.PROTECT,
         help_text="The purpose whose lawful basis covers this one; itself when empty.",
     )
+    position = models.PositiveSmallIntegerField(default=0, help_text="Order in which people are offered it.")
     is_active = models.BooleanField(default=True)
 
     def __str__(self) -> str:
@@ -102,13 +113,13 @@ class Recording(models.Model):
     duration_ms = models.BigIntegerField(null=True)
     direction = models.CharField(max_length=8, choices=Direction)
     team = models.ForeignKey("access.Team", null=True, on_delete=models.PROTECT, related_name="+")
-    agent = models.ForeignKey(
-        settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+"
-    )
+    agent = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
     queue = models.CharField(max_length=80, blank=True)
     category = models.CharField(max_length=80, blank=True)
     language = models.CharField(max_length=8, blank=True)
-    brought_by = models.UUIDField(help_text="The account or token that brought it in.")
+    brought_by = models.UUIDField(
+        null=True, help_text="The account or token that brought it in; none: a command."
+    )
     ingested_at = models.DateTimeField()
 
     # Lawful basis: the verdict of the history, for the list; the history decides.
@@ -123,7 +134,9 @@ class Recording(models.Model):
     policy_version = models.PositiveIntegerField(null=True)
     policy_name = models.CharField(max_length=120, blank=True)
     in_conflict = models.BooleanField(default=False)
-    key_month = models.CharField(max_length=7, help_text="Month whose keys wrap this one's: 2027-02, or open.")
+    key_month = models.CharField(
+        max_length=7, help_text="Month whose keys wrap this one's: 2027-02, or open."
+    )
     is_held = models.BooleanField(default=False)
     is_restricted = models.BooleanField(default=False)
     is_frozen = models.BooleanField(default=False)
@@ -135,6 +148,7 @@ class Recording(models.Model):
         indexes = [
             models.Index(fields=["-started_at", "-id"], name="recording_newest_first"),
             models.Index(fields=["team", "-started_at", "-id"], name="recording_team_newest_first"),
+            models.Index(fields=["agent", "-started_at", "-id"], name="recording_agent_newest_first"),
             models.Index(
                 fields=["expires_at", "id"],
                 name="recording_due",
@@ -176,7 +190,9 @@ class Details(models.Model):
     source_sealed = models.BinaryField(help_text="System, account and recording id at the source.")
     reference_sealed = models.BinaryField(null=True, help_text="The customer's reference.")
     reference_index = models.BinaryField(max_length=16, null=True)
-    extra_sealed = models.BinaryField(null=True, help_text="Allowed further keys of the side-car; turns, marks.")
+    extra_sealed = models.BinaryField(
+        null=True, help_text="Allowed further keys of the side-car; turns, marks."
+    )
 
     class Meta:
         indexes = [models.Index(fields=["reference_index"], name="details_reference_index")]
@@ -191,16 +207,19 @@ class Party(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     recording = models.ForeignKey(Recording, on_delete=models.CASCADE, related_name="parties")
     position = models.PositiveSmallIntegerField(help_text="Index in the side-car's list of parties.")
-    role = models.CharField(max_length=12, help_text="agent, customer, other")
+    role = models.CharField(max_length=12, choices=PartyRole)
     channel = models.PositiveSmallIntegerField(null=True)
     number_sealed = models.BinaryField(null=True)
     number_index = models.BinaryField(max_length=16, null=True)
     name_sealed = models.BinaryField(null=True)
+    ref_sealed = models.BinaryField(null=True, help_text="How the source names an agent.")
 
     class Meta:
         indexes = [models.Index(fields=["number_index"], name="party_number_index")]
         constraints = [
-            models.UniqueConstraint(fields=["recording", "position"], name="party_has_one_place_in_a_recording")
+            models.UniqueConstraint(
+                fields=["recording", "position"], name="party_has_one_place_in_a_recording"
+            )
         ]
 
     def __str__(self) -> str:
@@ -208,7 +227,10 @@ class Party(models.Model):
 
 
 class LawfulBasis(models.Model):
-    """One entry of the append-only history of a party's lawful basis for a purpose."""
+    """One entry of the append-only history of a party's lawful basis for a purpose.
+
+    Personal data: the reference to the evidence, sealed under the recording's field key.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     recording = models.ForeignKey(Recording, on_delete=models.CASCADE, related_name="lawful_bases")
@@ -219,11 +241,11 @@ class LawfulBasis(models.Model):
     method = models.CharField(max_length=40, blank=True, help_text="spoken, keypad, web form, letter, …")
     at = models.DateTimeField(help_text="When the party said so.")
     audio_offset_ms = models.BigIntegerField(null=True, help_text="Where in the audio the evidence is.")
-    evidence_ref = models.CharField(max_length=120, blank=True)
+    evidence_sealed = models.BinaryField(null=True, help_text="Where the evidence is kept.")
     notice_version = models.CharField(max_length=40, blank=True)
     language = models.CharField(max_length=8, blank=True)
     recorded_at = models.DateTimeField()
-    recorded_by = models.UUIDField()
+    recorded_by = models.UUIDField(null=True, help_text="The account or token; none: a command.")
 
     class Meta:
         indexes = [models.Index(fields=["recording", "recorded_at"], name="lawful_basis_history")]
@@ -240,7 +262,9 @@ class StoredKey(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     recording_id = models.UUIDField(db_index=True)
-    kind = models.PositiveSmallIntegerField(help_text="Kind of copy (vault.crypto.container.CopyKind), 32 = fields.")
+    kind = models.PositiveSmallIntegerField(
+        help_text="Kind of copy (vault.crypto.container.CopyKind), 32 = fields."
+    )
     kek = models.CharField(max_length=40, help_text="Key-encryption key, or field master, that wraps it.")
     wrapped = models.BinaryField()
     created_at = models.DateTimeField()
@@ -259,13 +283,17 @@ class Rendition(models.Model):
     object_name = models.CharField(max_length=80, unique=True)
     object_version = models.CharField(max_length=200, blank=True)
     container_version = models.PositiveSmallIntegerField(default=1)
-    header = models.BinaryField(max_length=56)
+    header = models.BinaryField(
+        max_length=56, help_text="The container's first bytes: a seek needs no extra read."
+    )
     sealed_length = models.BigIntegerField()
     sealed_sha256 = models.BinaryField(max_length=32)
     plain_length = models.BigIntegerField()
     plain_sha256 = models.BinaryField(max_length=32)
     media_type = models.CharField(max_length=40)
-    facts = models.JSONField(default=dict, help_text="Codec, channels, rate, offset of the samples, block size.")
+    facts = models.JSONField(
+        default=dict, help_text="Codec, channels, rate, offset of the samples, block size."
+    )
     created_at = models.DateTimeField()
 
     class Meta:
@@ -283,7 +311,9 @@ class SourceIdentity(models.Model):
     digest = models.BinaryField(max_length=32, primary_key=True)
     recording_id = models.UUIDField(unique=True)
     plain_sha256_keyed = models.BinaryField(
-        max_length=32, null=True, help_text="Keyed hash of the audio: the same call with other bytes is refused."
+        max_length=32,
+        null=True,
+        help_text="Keyed hash of the audio: the same call with other bytes is refused.",
     )
 
     def __str__(self) -> str:
@@ -291,19 +321,39 @@ class SourceIdentity(models.Model):
 
 
 class Intake(models.Model):
-    """A call announced, whose audio has not come yet; lives a day. Its metadata is sealed."""
+    """A call announced, whose audio has not come yet; lives a day.
 
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False, help_text="Becomes the recording's.")
+    Personal data: the metadata, sealed under a field key of its own, which the recording takes over.
+    """
+
+    id = models.UUIDField(
+        primary_key=True, default=uuid.uuid4, editable=False, help_text="Becomes the recording's."
+    )
     source_digest = models.BinaryField(max_length=32, unique=True)
     metadata_sealed = models.BinaryField()
-    brought_by = models.UUIDField()
+    key_month = models.CharField(max_length=7)
+    brought_by = models.UUIDField(null=True)
     announced_at = models.DateTimeField()
     expires_at = models.DateTimeField(db_index=True)
-    receiving_since = models.DateTimeField(null=True, help_text="An upload is under way; lets one in at a time.")
-    object_name = models.CharField(max_length=80, blank=True, help_text="Where that upload goes; swept if it dies.")
 
     def __str__(self) -> str:
         return str(self.id)
+
+
+class PendingObject(models.Model):
+    """An object that is being written, or whose writer died: committed before its first byte is sent.
+
+    The transaction that takes the object into use deletes the row; the sweep deletes the object of a row whose
+    lease has run out. While the lease runs, nobody else writes that kind of copy of that recording.
+    """
+
+    object_name = models.CharField(max_length=80, primary_key=True)
+    recording_id = models.UUIDField(db_index=True)
+    kind = models.PositiveSmallIntegerField(help_text="Kind of copy (vault.crypto.container.CopyKind).")
+    lease_until = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return self.object_name
 
 
 class PlaybackGrant(models.Model):
@@ -336,7 +386,9 @@ class GrantWindow(models.Model):
     grant = models.ForeignKey(PlaybackGrant, on_delete=models.CASCADE, related_name="windows")
     from_ms = models.BigIntegerField()
     to_ms = models.BigIntegerField()
-    sent_from_ms = models.BigIntegerField(null=True, help_text="What was really sent; empty: possibly all of it.")
+    sent_from_ms = models.BigIntegerField(
+        null=True, help_text="What was really sent; empty: possibly all of it."
+    )
     sent_to_ms = models.BigIntegerField(null=True)
     opened_at = models.DateTimeField()
 
