@@ -1,0 +1,1 @@
+"""What happened, provably: actions, the one writer, the Merkle tree, checkpoints, proofs, export, verifier."""

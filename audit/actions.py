@@ -1,0 +1,196 @@
+"""Everything that can happen, by name, with the facts each action may carry: a closed list.
+
+A fact is a short string, a whole number, a yes or no. Personal data is never a fact: it goes into an
+addendum (``trail.Personal``).
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Outcome(StrEnum):
+    """How it ended."""
+
+    DONE = "done"
+    REFUSED = "refused"
+    FAILED = "failed"
+
+
+class Action(StrEnum):
+    """What happened."""
+
+    # Signing in
+    SESSION_SIGNED_IN = "session.signed_in"
+    SESSION_SIGN_IN_FAILED = "session.sign_in_failed"
+    SESSION_SIGNED_OUT = "session.signed_out"
+    SESSION_SECOND_FACTOR_FAILED = "session.second_factor_failed"
+    ACCOUNT_FACTOR_ADDED = "account.factor_added"
+    ACCOUNT_FACTOR_REMOVED = "account.factor_removed"
+    ACCOUNT_RECOVERY_CODES_MADE = "account.recovery_codes_made"
+    ACCOUNT_PASSWORD_CHANGED = "account.password_changed"  # noqa: S105 - the name of an action
+    ACCOUNT_PASSWORD_RESET_REQUESTED = "account.password_reset_requested"  # noqa: S105 - the name of an action
+
+    # People, teams, tokens
+    ACCOUNT_INVITED = "account.invited"
+    ACCOUNT_ENABLED = "account.enabled"
+    ACCOUNT_DISABLED = "account.disabled"
+    ACCOUNT_ROLE_CHANGED = "account.role_changed"
+    ACCOUNT_TEAM_CHANGED = "account.team_changed"
+    ACCOUNT_LANGUAGE_CHANGED = "account.language_changed"
+    TEAM_CREATED = "team.created"
+    TEAM_CHANGED = "team.changed"
+    TOKEN_CREATED = "token.created"  # noqa: S105 - the name of an action
+    TOKEN_REVOKED = "token.revoked"  # noqa: S105 - the name of an action
+    ACCESS_REFUSED = "access.refused"
+
+    # Recordings
+    RECORDING_ANNOUNCED = "recording.announced"
+    RECORDING_INGESTED = "recording.ingested"
+    RECORDING_INGEST_REFUSED = "recording.ingest_refused"
+    RECORDING_QUARANTINED = "recording.quarantined"
+    RECORDING_RELEASED_FROM_QUARANTINE = "recording.released_from_quarantine"
+    RECORDING_LISTED = "recording.listed"
+    RECORDING_SEARCHED = "recording.searched"
+    RECORDING_VIEWED = "recording.viewed"
+    RECORDING_NUMBER_REVEALED = "recording.number_revealed"
+    BASIS_RECORDED = "basis.recorded"
+    PURPOSE_CHANGED = "purpose.changed"
+
+    # Listening
+    PLAYBACK_GRANTED = "playback.granted"
+    PLAYBACK_WINDOW = "playback.window"
+    PLAYBACK_CLOSED = "playback.closed"
+    PLAYBACK_REFUSED = "playback.refused"
+    PLAYBACK_ENDED = "playback.ended"
+
+    # Keeping and letting go
+    RESTRICTION_SET = "restriction.set"
+    RESTRICTION_LIFTED = "restriction.lifted"
+    FREEZE_PLACED = "freeze.placed"
+    FREEZE_LIFTED = "freeze.lifted"
+    HOLD_PLACED = "hold.placed"
+    HOLD_RELEASED = "hold.released"
+    POLICY_CREATED = "policy.created"
+    POLICY_CHANGED = "policy.changed"
+    POLICY_APPROVED = "policy.approved"
+    POLICY_RETIRED = "policy.retired"
+    RECORDING_EXPIRY_SET = "recording.expiry_set"
+    RECORDING_ERASED = "recording.erased"
+    ERASURE_REQUESTED = "erasure.requested"
+    ERASURE_OBJECTS_DELETED = "erasure.objects_deleted"
+    ERASURE_VERIFIED = "erasure.verified"
+    ERASURE_CERTIFIED = "erasure.certified"
+    ERASURE_PROOF_READ = "erasure.proof_read"
+
+    # The trail itself
+    TRAIL_SEARCHED = "trail.searched"
+    TRAIL_EVENT_READ = "trail.event_read"
+    TRAIL_EXPORTED = "trail.exported"
+    TRAIL_EXPORT_FINISHED = "trail.export_finished"
+    TRAIL_EXPORT_DOWNLOADED = "trail.export_downloaded"
+    TRAIL_EXPORT_EXPIRED = "trail.export_expired"
+    TRAIL_VERIFIED = "trail.verified"
+    TRAIL_FORGOTTEN = "trail.forgotten"
+
+    # Running it
+    KEY_CREATED = "key.created"
+    KEY_MOVED = "key.moved"
+    KEY_DESTROYED = "key.destroyed"
+    SETTINGS_CHANGED = "settings.changed"
+    JOB_FAILED = "job.failed"
+    IMPORT_RUN = "import.run"
+
+
+def _facts(names: str) -> frozenset[str]:
+    return frozenset(names.split())
+
+
+# What any event may carry that was refused or failed.
+FACTS_OF_REFUSAL = _facts("code status asked error")
+
+FACTS: dict[Action, frozenset[str]] = {
+    # Signing in
+    Action.SESSION_SIGNED_IN: _facts("method"),
+    Action.SESSION_SIGN_IN_FAILED: _facts("method"),
+    Action.SESSION_SIGNED_OUT: _facts("why"),
+    Action.SESSION_SECOND_FACTOR_FAILED: _facts("method"),
+    Action.ACCOUNT_FACTOR_ADDED: _facts("method"),
+    Action.ACCOUNT_FACTOR_REMOVED: _facts("method"),
+    Action.ACCOUNT_RECOVERY_CODES_MADE: _facts("count"),
+    Action.ACCOUNT_PASSWORD_CHANGED: _facts("how"),
+    Action.ACCOUNT_PASSWORD_RESET_REQUESTED: _facts("known"),
+    # People, teams, tokens
+    Action.ACCOUNT_INVITED: _facts("role team expires_at"),
+    Action.ACCOUNT_ENABLED: _facts("role"),
+    Action.ACCOUNT_DISABLED: _facts("role why sessions_ended"),
+    Action.ACCOUNT_ROLE_CHANGED: _facts("old new sessions_ended"),
+    Action.ACCOUNT_TEAM_CHANGED: _facts("team change"),
+    Action.ACCOUNT_LANGUAGE_CHANGED: _facts("old new"),
+    Action.TEAM_CREATED: _facts(""),
+    Action.TEAM_CHANGED: _facts("change"),
+    Action.TOKEN_CREATED: _facts("scopes source expires_at role"),
+    Action.TOKEN_REVOKED: _facts("why"),
+    Action.ACCESS_REFUSED: _facts("method route permission"),
+    # Recordings
+    Action.RECORDING_ANNOUNCED: _facts("intake source"),
+    Action.RECORDING_INGESTED: _facts(
+        "source bytes duration_ms media_type channels expires_at policy policy_version month state"
+        " sha256 started_at team repeated"
+    ),
+    Action.RECORDING_INGEST_REFUSED: _facts("source bytes"),
+    Action.RECORDING_QUARANTINED: _facts("why until"),
+    Action.RECORDING_RELEASED_FROM_QUARANTINE: _facts("why"),
+    Action.RECORDING_LISTED: _facts("count filters page"),
+    Action.RECORDING_SEARCHED: _facts("count field query filters"),
+    Action.RECORDING_VIEWED: _facts("state"),
+    Action.RECORDING_NUMBER_REVEALED: _facts("party field reason"),
+    Action.BASIS_RECORDED: _facts("party purpose basis state notice_version evidence_ms effect method entry"),
+    Action.PURPOSE_CHANGED: _facts("old new purpose change"),
+    # Listening
+    Action.PLAYBACK_GRANTED: _facts("grant expires_at"),
+    Action.PLAYBACK_WINDOW: _facts("grant from_ms to_ms"),
+    Action.PLAYBACK_CLOSED: _facts("grant why heard heard_ms bytes possibly_sent"),
+    Action.PLAYBACK_REFUSED: _facts("grant"),
+    Action.PLAYBACK_ENDED: _facts("grant why"),
+    # Keeping and letting go
+    Action.RESTRICTION_SET: _facts("hold ground"),
+    Action.RESTRICTION_LIFTED: _facts("hold ground"),
+    Action.FREEZE_PLACED: _facts("hold ground until"),
+    Action.FREEZE_LIFTED: _facts("hold ground"),
+    Action.HOLD_PLACED: _facts("recordings ground kind hold until"),
+    Action.HOLD_RELEASED: _facts("recordings ground kind hold"),
+    Action.POLICY_CREATED: _facts(
+        "version lawful_basis keep_days at_least_days at_most_days from_what scope"
+    ),
+    Action.POLICY_CHANGED: _facts("version old new field lawful_basis keep_days at_least_days at_most_days"),
+    Action.POLICY_APPROVED: _facts("version"),
+    Action.POLICY_RETIRED: _facts("version"),
+    Action.RECORDING_EXPIRY_SET: _facts("old new policy policy_version why month conflict"),
+    Action.RECORDING_ERASED: _facts(
+        "erasure ground policy policy_version keys copies due_at fence sha256 statement"
+    ),
+    Action.ERASURE_REQUESTED: _facts("erasure ground due_at"),
+    Action.ERASURE_OBJECTS_DELETED: _facts("erasure objects versions bytes"),
+    Action.ERASURE_VERIFIED: _facts("erasure objects"),
+    Action.ERASURE_CERTIFIED: _facts(
+        "erasure ground unreadable_since beyond_recovery_on statement policy policy_version keys copies sha256"
+    ),
+    Action.ERASURE_PROOF_READ: _facts("erasure"),
+    # The trail itself
+    Action.TRAIL_SEARCHED: _facts("filters count page"),
+    Action.TRAIL_EVENT_READ: _facts("event"),
+    Action.TRAIL_EXPORTED: _facts("format scope filters personal"),
+    Action.TRAIL_EXPORT_FINISHED: _facts("events size sha256 tree_size"),
+    Action.TRAIL_EXPORT_DOWNLOADED: _facts("events size sha256"),
+    Action.TRAIL_EXPORT_EXPIRED: _facts("why"),
+    Action.TRAIL_VERIFIED: _facts("tree_size whole findings first_finding"),
+    Action.TRAIL_FORGOTTEN: _facts("keys"),
+    # Running it
+    Action.KEY_CREATED: _facts("name month purpose"),
+    Action.KEY_MOVED: _facts("keys old new"),
+    Action.KEY_DESTROYED: _facts("name month version why"),
+    Action.SETTINGS_CHANGED: _facts("name old new"),
+    Action.JOB_FAILED: _facts("job"),
+    Action.IMPORT_RUN: _facts("accepted repeated refused quarantined"),
+}

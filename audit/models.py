@@ -1,0 +1,225 @@
+"""The tables of the trail. Only this package touches them; nothing in them points to another app's rows.
+
+Events, addenda, leaves, tiles, checkpoints and anchors are only ever inserted: database triggers and the
+accounts' privileges forbid the rest.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import cached_property
+from typing import Any
+
+from django.db import models
+from django.db.models.functions import Length
+from django.db.models.lookups import Exact
+
+from audit.actor import Ref
+
+
+class AuditEvent(models.Model):
+    """One thing that happened. The columns repeat what stands in ``entry``, for finding it.
+
+    Personal data: none in clear; ids of accounts and recordings are pseudonyms.
+
+    Partitioned by month of ``recorded_at``; the table and its column ``tx``, by which the sequencer reads,
+    are made by SQL in the first migration.
+    """
+
+    id = models.UUIDField(primary_key=True, help_text="UUIDv7 of occurred_at.")
+    recorded_at = models.DateTimeField(help_text="The database's time of the insert.")
+    occurred_at = models.DateTimeField()
+    action = models.TextField()
+    outcome = models.TextField()
+    actor_kind = models.TextField()
+    actor_id = models.UUIDField(null=True)
+    actor_role = models.TextField()
+    target_kind = models.TextField()
+    target_id = models.TextField()
+    purpose = models.TextField()
+    writer = models.UUIDField()
+    counter = models.BigIntegerField()
+    entry = models.BinaryField(help_text="The exact bytes that are hashed (RFC 8785).")
+
+    class Meta:
+        managed = False
+        db_table = "audit_event"
+
+    def __str__(self) -> str:
+        return f"{self.action} {self.id}"
+
+    @cached_property
+    def body(self) -> dict[str, Any]:
+        """The entry, parsed."""
+        parsed: dict[str, Any] = json.loads(bytes(self.entry))
+        return parsed
+
+    @property
+    def target(self) -> Ref:
+        """What the event is about."""
+        return Ref(self.target_kind, self.target_id)
+
+
+class SubjectKey(models.Model):
+    """A key that seals the addenda about one subject in one month; deleting it forgets the subject.
+
+    Personal data: none (the subject is a pseudonym). The key is wrapped under the month's master.
+    """
+
+    id = models.UUIDField(primary_key=True)
+    subject_kind = models.TextField()
+    subject_id = models.TextField()
+    month = models.CharField(max_length=7)
+    wrapped_key = models.BinaryField()
+    created_at = models.DateTimeField()
+
+    class Meta:
+        indexes = [
+            models.Index(name="audit_subjectkey_by_subject", fields=["subject_kind", "subject_id", "month"])
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.subject_kind}:{self.subject_id} {self.month}"
+
+
+class Addendum(models.Model):
+    """What an event says about a person, sealed; the entry holds only its digest.
+
+    Personal data: name, address, free text, sealed under the subject's key.
+    """
+
+    digest = models.BinaryField(primary_key=True, help_text="SHA-256 of the addendum, as in the entry.")
+    event_id = models.UUIDField(db_index=True)
+    key_id = models.UUIDField(help_text="The SubjectKey; no foreign key, because keys are destroyed.")
+    sealed = models.BinaryField()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                name="audit_addendum_digest_is_a_sha256",
+                condition=Exact(Length("digest"), 32),
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"addendum of {self.event_id}"
+
+
+class Leaf(models.Model):
+    """An event's place in the tree. Personal data: none."""
+
+    index = models.BigIntegerField(primary_key=True)
+    event_id = models.UUIDField(unique=True)
+    recorded_at = models.DateTimeField()
+    hash = models.BinaryField()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                name="audit_leaf_hash_is_a_sha256",
+                condition=Exact(Length("hash"), 32),
+            ),
+            models.CheckConstraint(name="audit_leaf_index_starts_at_zero", condition=models.Q(index__gte=0)),
+        ]
+
+    def __str__(self) -> str:
+        return f"leaf {self.index}"
+
+
+class Tile(models.Model):
+    """A full tile of the tree (C2SP tlog-tiles): 256 hashes, and the hash of them all. Personal data: none."""
+
+    id = models.BigAutoField(primary_key=True)
+    level = models.SmallIntegerField()
+    number = models.BigIntegerField()
+    hashes = models.BinaryField()
+    root = models.BinaryField(help_text="The hash of the whole tile: its place in the level above.")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(name="audit_tile_stands_once", fields=["level", "number"]),
+            models.CheckConstraint(
+                name="audit_tile_holds_256_hashes",
+                condition=models.Q(Exact(Length("hashes"), 8192)) & models.Q(Exact(Length("root"), 32)),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"tile {self.level}/{self.number}"
+
+
+class Checkpoint(models.Model):
+    """A signed statement of the tree's size and root (C2SP tlog-checkpoint). Personal data: none."""
+
+    size = models.BigIntegerField(primary_key=True)
+    root = models.BinaryField()
+    note = models.TextField(help_text="The signed note, as it is given out.")
+    signed_at = models.DateTimeField()
+    cluster = models.BigIntegerField(help_text="The database cluster whose transaction numbers tx counts in.")
+    tx = models.BigIntegerField(help_text="The last transaction that the sequencer has read.")
+
+    def __str__(self) -> str:
+        return f"checkpoint {self.size}"
+
+
+class Anchor(models.Model):
+    """Evidence, from outside, that a checkpoint existed. Personal data: none."""
+
+    id = models.BigAutoField(primary_key=True)
+    size = models.BigIntegerField(db_index=True)
+    kind = models.TextField()
+    evidence = models.BinaryField()
+    anchored_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.kind} of {self.size}"
+
+
+class ExportState(models.TextChoices):
+    """How far an export is."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    READY = "ready"
+    FETCHED = "fetched"
+    EXPIRED = "expired"
+    FAILED = "failed"
+
+
+class Export(models.Model):
+    """One package of the trail: asked for, made by a job, fetched once, gone after a day.
+
+    Personal data: the id of who asked (a pseudonym); the package itself stands sealed in the object store.
+    """
+
+    id = models.UUIDField(primary_key=True)
+    asked_by = models.UUIDField(null=True)
+    asked_at = models.DateTimeField()
+    request_event = models.UUIDField(help_text="The event that stands for asking.")
+    format = models.TextField()
+    filters = models.JSONField(default=dict)
+    with_personal = models.BooleanField(default=False)
+    state = models.TextField(choices=ExportState.choices, default=ExportState.WAITING)
+    lease_until = models.DateTimeField(null=True)
+    attempts = models.SmallIntegerField(default=0)
+    done = models.BigIntegerField(default=0)
+    total = models.BigIntegerField(default=0)
+    tree_size = models.BigIntegerField(null=True)
+    ready_at = models.DateTimeField(null=True)
+    expires_at = models.DateTimeField(null=True)
+    fetched_at = models.DateTimeField(null=True)
+    error = models.TextField(blank=True)
+    object_name = models.TextField(blank=True)
+    object_version = models.TextField(blank=True)
+    data_key_id = models.UUIDField(null=True)
+    wrapped_key = models.BinaryField(null=True)
+    header = models.BinaryField(null=True)
+    sealed_bytes = models.BigIntegerField(null=True)
+    plain_bytes = models.BigIntegerField(null=True)
+    sha256 = models.TextField(blank=True, help_text="Of the package as it is downloaded.")
+
+    class Meta:
+        indexes = [models.Index(name="audit_export_by_time", fields=["-asked_at"])]
+
+    def __str__(self) -> str:
+        return f"export {self.id}"

@@ -1,0 +1,169 @@
+"""Whom an addendum is about, and the keys that seal what the trail says about them.
+
+One key per subject and month, wrapped under the month's master. Destroying a subject's keys blanks every
+addendum about it, here and in every copy, and leaves the tree as it was.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+from collections import OrderedDict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from threading import Lock
+from typing import Self
+from uuid import UUID, uuid4
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from django.db import transaction
+
+from audit.canonical import canonical
+from audit.models import SubjectKey
+from vault.kms import masters
+
+_KEPT = 1_000
+_KEPT_FOR = timedelta(seconds=60)
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """Whom personal data in the trail is about: the unit in which it is forgotten."""
+
+    kind: str
+    id: str
+
+    @classmethod
+    def account(cls, account_id: UUID) -> Self:
+        """Return the holder of an account, or of a service token."""
+        return cls("account", str(account_id))
+
+    @classmethod
+    def recording(cls, recording_id: UUID) -> Self:
+        """Return the parties of a recording, together."""
+        return cls("recording", str(recording_id))
+
+    @classmethod
+    def day(cls, day: date) -> Self:
+        """Return the unknown actors of one day, together."""
+        return cls("day", day.isoformat())
+
+    def __str__(self) -> str:
+        return f"{self.kind}:{self.id}"
+
+
+@dataclass(frozen=True, slots=True)
+class OpenKey:
+    """A subject's key in memory, with the id of its row."""
+
+    id: UUID
+    key: bytes
+
+
+def build_addendum(subject: Subject, fields: dict[str, str]) -> bytes:
+    """Return the addendum's bytes: canonical JSON with 16 random bytes, so that nobody guesses it back."""
+    blind = base64.b64encode(os.urandom(16)).decode()
+    return canonical({"blind": blind, "fields": {**fields}, "subject": str(subject)})
+
+
+def seal(key: OpenKey, addendum: bytes, digest: bytes) -> bytes:
+    """Seal an addendum under its subject's key, bound to its digest."""
+    nonce = os.urandom(12)
+    return nonce + AESGCM(key.key).encrypt(nonce, addendum, digest)
+
+
+def open_sealed(key: OpenKey, sealed: bytes, digest: bytes) -> bytes | None:
+    """Open a sealed addendum; None if it was changed."""
+    try:
+        return AESGCM(key.key).decrypt(sealed[:12], sealed[12:], digest)
+    except InvalidTag:
+        return None
+
+
+def key_for(subject: Subject, at: datetime) -> OpenKey:
+    """Return the subject's key of this month, made within the caller's transaction if there is none.
+
+    Two transactions may each make one: both stand, and forgetting takes both.
+    """
+    month = f"{at:%Y-%m}"
+    if found := _cache.get((subject, month), at):
+        return found
+    rows = SubjectKey.objects.filter(subject_kind=subject.kind, subject_id=subject.id, month=month)
+    row = rows.order_by("created_at", "pk").first()
+    key = _unwrap(row) if row else _make(subject, month, at)
+    # Only what is committed may be remembered: a key of a rolled-back transaction would seal for nobody.
+    transaction.on_commit(lambda: _cache.put((subject, month), key, at))
+    return key
+
+
+def open_keys(ids: Iterable[UUID]) -> dict[UUID, OpenKey]:
+    """Return the keys that still exist, by id."""
+    return {row.id: _unwrap(row) for row in SubjectKey.objects.filter(id__in=set(ids))}
+
+
+def destroy_keys(subject: Subject) -> int:
+    """Delete every key of the subject within the caller's transaction; return how many there were."""
+    _cache.drop(subject)
+    count, _ = SubjectKey.objects.filter(subject_kind=subject.kind, subject_id=subject.id).delete()
+    return count
+
+
+def _make(subject: Subject, month: str, at: datetime) -> OpenKey:
+    key = OpenKey(uuid4(), os.urandom(32))
+    nonce = os.urandom(12)
+    wrapped = nonce + AESGCM(_master(month)).encrypt(nonce, key.key, _binding(key.id, str(subject)))
+    SubjectKey.objects.create(
+        id=key.id,
+        subject_kind=subject.kind,
+        subject_id=subject.id,
+        month=month,
+        wrapped_key=wrapped,
+        created_at=at,
+    )
+    return key
+
+
+def _unwrap(row: SubjectKey) -> OpenKey:
+    wrapped = bytes(row.wrapped_key)
+    binding = _binding(row.id, f"{row.subject_kind}:{row.subject_id}")
+    return OpenKey(row.id, AESGCM(_master(row.month)).decrypt(wrapped[:12], wrapped[12:], binding))
+
+
+def _master(month: str) -> bytes:
+    return masters.get(f"trail/{month}", kek=f"trail-{month}")
+
+
+def _binding(key_id: UUID, subject: str) -> bytes:
+    return f"audit_subjectkey|{key_id}|{subject}".encode()
+
+
+class _Cache:
+    """Committed keys of this process, for at most a minute: so a forgotten subject is soon forgotten here."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._kept: OrderedDict[tuple[Subject, str], tuple[OpenKey, datetime]] = OrderedDict()
+
+    def get(self, name: tuple[Subject, str], at: datetime) -> OpenKey | None:
+        with self._lock:
+            found = self._kept.get(name)
+        if found is None or abs(at - found[1]) > _KEPT_FOR:
+            return None
+        return found[0]
+
+    def put(self, name: tuple[Subject, str], key: OpenKey, at: datetime) -> None:
+        with self._lock:
+            self._kept[name] = (key, at)
+            self._kept.move_to_end(name)
+            while len(self._kept) > _KEPT:
+                self._kept.popitem(last=False)
+
+    def drop(self, subject: Subject) -> None:
+        with self._lock:
+            for name in [name for name in self._kept if name[0] == subject]:
+                del self._kept[name]
+
+
+_cache = _Cache()
