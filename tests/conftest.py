@@ -1,0 +1,63 @@
+"""Fixtures that every package's tests share: the database, the object store, the cache."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import boto3
+import pytest
+from django.conf import settings
+from django.core.cache import cache
+
+from tests import databases
+
+
+@dataclass(frozen=True)
+class FreshDatabase:
+    """A database of one test's own, and how another program reaches it."""
+
+    name: str
+    environment: dict[str, str]
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_blocker: pytest.FixtureRequest) -> Iterator[None]:
+    """Give the run its database, migrated as owner and used as the application's account."""
+    with django_db_blocker.unblock(), databases.copied():
+        yield
+
+
+@pytest.fixture
+def fresh_database(django_db_setup, django_db_blocker) -> Iterator[FreshDatabase]:
+    """Give a test a database of its own, where transactions are real; dropped afterwards."""
+    with django_db_blocker.unblock(), databases.copied() as name:
+        yield FreshDatabase(name, os.environ | databases.environment(name))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def bucket() -> Iterator[str]:
+    """Give the run a bucket of its own in the real object store, versioned as in production."""
+    store = boto3.client(
+        "s3",
+        endpoint_url=settings.S3_ENDPOINT_URL,
+        region_name=settings.S3_REGION,
+        aws_access_key_id=settings.S3_ACCESS_KEY,
+        aws_secret_access_key=settings.S3_SECRET_KEY,
+    )
+    store.create_bucket(Bucket=settings.S3_BUCKET)
+    yield settings.S3_BUCKET
+    store.close()
+
+
+@pytest.fixture(autouse=True)
+def _empty_cache() -> None:
+    """Start every test with an empty cache: rate limits and sessions of one are nothing to the next."""
+    cache.clear()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Refuse the marker that would empty tables after a test: the trail's triggers forbid it."""
+    for item in items:
+        for marker in item.iter_markers("django_db"):
+            if marker.kwargs.get("transaction") or marker.args:
+                raise pytest.UsageError(f"{item.nodeid}: ask for the fixture fresh_database instead.")

@@ -1,0 +1,106 @@
+"""What the vault's database accounts may do with each table: the whole policy as one list.
+
+Closed by default: nobody but the owner may touch a table that is not named here, and a test fails until it
+is. Nobody may TRUNCATE, and only the owner, who serves no request, may change tables and triggers.
+"""
+
+from __future__ import annotations
+
+from django.core.exceptions import ImproperlyConfigured
+from django.db import connections, transaction
+from psycopg import sql
+
+READ = frozenset({"SELECT"})
+APPEND = READ | {"INSERT"}
+APPEND_AND_ERASE = APPEND | {"DELETE"}
+WRITE = APPEND_AND_ERASE | {"UPDATE"}
+
+# The account that serves requests and runs jobs (DATABASE_URL).
+APPLICATION: dict[str, frozenset[str]] = {
+    # The trail: events and their sealed personal data are added and read, never changed. Only the
+    # sequencer extends the tree.
+    "audit_event": APPEND,
+    "audit_addendum": APPEND,
+    "audit_leaf": READ,
+    "audit_tile": READ,
+    "audit_checkpoint": READ,
+    "audit_anchor": APPEND,
+    "audit_subjectkey": APPEND_AND_ERASE,
+    "audit_export": WRITE,
+    # Recordings
+    "recordings_recording": WRITE,
+    "recordings_details": WRITE,
+    "recordings_party": WRITE,
+    "recordings_lawfulbasis": APPEND_AND_ERASE,
+    "recordings_storedkey": WRITE,
+    "recordings_rendition": WRITE,
+    "recordings_sourceidentity": WRITE,
+    "recordings_intake": WRITE,
+    "recordings_pendingobject": WRITE,
+    "recordings_playbackgrant": WRITE,
+    "recordings_grantwindow": WRITE,
+    "recordings_purpose": WRITE,
+    # Keys, jobs
+    "kms_master": WRITE,
+    "jobs_heartbeat": WRITE,
+    # People and sign-in
+    "access_user": WRITE,
+    "access_team": WRITE,
+    "access_membership": WRITE,
+    "access_invitation": WRITE,
+    "access_signin": WRITE,
+    "access_servicetoken": WRITE,
+    "account_emailaddress": WRITE,
+    "account_emailconfirmation": WRITE,
+    "mfa_authenticator": WRITE,
+    "django_session": WRITE,
+    # Django's own, filled by migrations
+    "auth_group": READ,
+    "auth_group_permissions": READ,
+    "auth_permission": READ,
+    "django_content_type": READ,
+    "django_migrations": READ,
+}
+
+# The account that alone numbers events and signs checkpoints (DATABASE_SEQUENCER_URL).
+SEQUENCER: dict[str, frozenset[str]] = {
+    "audit_event": READ,
+    "audit_leaf": APPEND,
+    "audit_tile": APPEND,
+    "audit_checkpoint": APPEND,
+    "django_migrations": READ,
+}
+
+
+def grant_all() -> None:
+    """Give both accounts exactly what is listed, over the owner's connection; safe to repeat."""
+    with transaction.atomic(using="owner"), connections["owner"].cursor() as cursor:
+        existing = set(connections["owner"].introspection.table_names(cursor))
+        for alias, grants in (("default", APPLICATION), ("sequencer", SEQUENCER)):
+            role = sql.Identifier(_account(alias))
+            cursor.execute(sql.SQL("REVOKE ALL ON ALL TABLES IN SCHEMA public FROM {}").format(role))
+            cursor.execute(sql.SQL("GRANT USAGE ON SCHEMA public TO {}").format(role))
+            for table in existing & grants.keys():
+                rights = sql.SQL(", ").join(map(sql.SQL, sorted(grants[table])))
+                cursor.execute(sql.SQL("GRANT {} ON {} TO {}").format(rights, sql.Identifier(table), role))
+
+
+def unlisted_tables() -> set[str]:
+    """Return the tables that no list names; a partition counts as the table it is part of."""
+    with connections["owner"].cursor() as cursor:
+        cursor.execute(
+            "SELECT relname FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace"
+            " WHERE nspname = 'public' AND relkind IN ('r', 'p') AND NOT relispartition"
+        )
+        tables = {name for (name,) in cursor.fetchall()}
+    return tables - APPLICATION.keys() - SEQUENCER.keys()
+
+
+def _account(alias: str) -> str:
+    account = str(connections[alias].settings_dict["USER"])
+    if account == connections["owner"].settings_dict["USER"]:
+        raise ImproperlyConfigured(
+            "DATABASE_URL and DATABASE_SEQUENCER_URL must name accounts other than the owner's: "
+            "an owner could change the trail."
+        )
+    return account
