@@ -1,0 +1,10 @@
+"""Django's description of the app."""
+
+from django.apps import AppConfig
+
+
+class RetentionConfig(AppConfig):
+    """How long a call is kept, and its end."""
+
+    name = "retention"
+    label = "retention"
