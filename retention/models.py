@@ -247,8 +247,12 @@ class Erasure(models.Model):
     noticed_at = models.DateTimeField()
 
     lease_until = models.DateTimeField(null=True)
-    fence = models.PositiveBigIntegerField(default=0, help_text="Grows with each claim; an old one does nothing.")
-    tries = models.PositiveSmallIntegerField(default=0, help_text="Claims since the last step that succeeded.")
+    fence = models.PositiveBigIntegerField(
+        default=0, help_text="Grows with each claim; an old one does nothing."
+    )
+    tries = models.PositiveSmallIntegerField(
+        default=0, help_text="Claims since the last step that succeeded."
+    )
     next_try_at = models.DateTimeField()
     last_error = models.CharField(max_length=120, blank=True, help_text="Class of the error, never its text.")
     blocked_until = models.DateTimeField(null=True)
@@ -279,9 +283,7 @@ class Erasure(models.Model):
             models.CheckConstraint(
                 name="erasure_state_agrees_with_its_moments",
                 condition=Q(state__in=["due", "claimed", "held"], key_destroyed_at__isnull=True)
-                | Q(
-                    state="key_destroyed", key_destroyed_at__isnull=False, objects_deleted_at__isnull=True
-                )
+                | Q(state="key_destroyed", key_destroyed_at__isnull=False, objects_deleted_at__isnull=True)
                 | Q(state="objects_deleted", objects_deleted_at__isnull=False, verified_at__isnull=True)
                 | Q(state="verified_absent", verified_at__isnull=False, certified_at__isnull=True)
                 | Q(state="certified", certified_at__isnull=False)
@@ -349,7 +351,9 @@ class ClockDoubt(models.Model):
     off_by_s = models.BigIntegerField()
     began_at = models.DateTimeField(help_text="By the clock that was doubted.")
     ended_at = models.DateTimeField(null=True)
-    ended_by = models.UUIDField(null=True, help_text="Who confirmed the time; empty: the clock came back by itself.")
+    ended_by = models.UUIDField(
+        null=True, help_text="Who confirmed the time; empty: the clock came back by itself."
+    )
 
     class Meta:
         constraints: ClassVar = [

@@ -13,6 +13,7 @@ from psycopg import sql
 READ = frozenset({"SELECT"})
 APPEND = READ | {"INSERT"}
 APPEND_AND_ERASE = APPEND | {"DELETE"}
+APPEND_AND_MARK = APPEND | {"UPDATE"}
 WRITE = APPEND_AND_ERASE | {"UPDATE"}
 
 # The account that serves requests and runs jobs (DATABASE_URL).
@@ -40,6 +41,14 @@ APPLICATION: dict[str, frozenset[str]] = {
     "recordings_playbackgrant": WRITE,
     "recordings_grantwindow": WRITE,
     "recordings_purpose": WRITE,
+    # Retention: what was decided stays; triggers say which columns may be filled in later.
+    "retention_retentionpolicy": APPEND_AND_MARK,
+    "retention_hold": APPEND_AND_MARK,
+    "retention_erasure": WRITE,
+    "retention_ledgerentry": APPEND_AND_MARK,
+    "retention_rescheduling": APPEND_AND_MARK,
+    "retention_clockmark": APPEND_AND_MARK,
+    "retention_clockdoubt": APPEND_AND_MARK,
     # Keys, jobs
     "kms_master": WRITE,
     "jobs_heartbeat": WRITE,
