@@ -31,6 +31,7 @@ def prepare() -> None:
     atexit.register(folder.cleanup)
     os.environ |= {
         "KMS_KEYRING": str(Path(folder.name) / "keyring"),
+        "KMS_MASTER_FILE": str(Path(folder.name) / "master"),
         "STATIC_ROOT": folder.name,
         "S3_BUCKET": f"test-{secrets.token_hex(8)}",
         "REDIS_URL": _own_number(os.environ["REDIS_URL"]),

@@ -91,18 +91,14 @@ def _choose() -> dict[str, Any]:
 
 def _vault_settings() -> dict[str, str]:
     keys = private_folder(var() / "keys")
-    master, trail_key = keys / "master", keys / "trail"
-    for path, content in (
-        (master, secrets.token_hex(32)),
-        (trail_key, base64.b64encode(secrets.token_bytes(32)).decode()),
-    ):
-        if not path.exists():
-            write_secret(path, content, mode=0o400)
+    trail_key = keys / "trail"
+    if not trail_key.exists():
+        write_secret(trail_key, base64.b64encode(secrets.token_bytes(32)).decode(), mode=0o400)
     return {
         "VAULT_TRIAL": "true",
         "SECRET_KEY": secrets.token_urlsafe(48),
         "KMS_KEYRING": str(keys / "keyring"),
-        "KMS_MASTER_FILE": str(master),
+        "KMS_MASTER_FILE": str(keys / "master"),  # made with the keyring, on first use
         "AUDIT_KEY_FILE": str(trail_key),
         "STATIC_ROOT": str(var() / "static"),
     }

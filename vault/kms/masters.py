@@ -1,0 +1,88 @@
+"""Get the local masters by name; each is made on first use and kept in memory for a minute.
+
+What a caller will need inside a transaction it names to ``prepare`` before, so that no call to the key
+management service happens while rows are locked.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+
+from django.db import transaction
+
+from vault.kms import service
+from vault.kms.interface import KeyDestroyed
+from vault.kms.memory import KeyCache
+from vault.kms.models import Master
+
+_CONTEXT = b"callvault/master/v1\0"
+_kept = KeyCache()
+
+
+def get(name: str, *, kek: str) -> bytes:
+    """Return the master, made and wrapped under ``kek`` if there is none yet.
+
+    :raises KeyDestroyed: if the key that wraps it has been destroyed.
+    """
+    return _kept.find(name) or find(name) or _make(name, kek)
+
+
+def find(name: str) -> bytes | None:
+    """Return the master, or None if there is none or nothing opens it any more."""
+    return many([name]).get(name)
+
+
+def many(names: Iterable[str]) -> dict[str, bytes]:
+    """Return those of the masters that exist and open, by name, with one query."""
+    found: dict[str, bytes] = {}
+    absent = []
+    for name in names:
+        if key := _kept.find(name):
+            found[name] = key
+        else:
+            absent.append(name)
+    for master in Master.objects.filter(name__in=absent) if absent else ():
+        try:
+            found[master.name] = _unwrap(master)
+        except KeyDestroyed:
+            continue
+    return found
+
+
+def prepare(wanted: Mapping[str, str]) -> None:
+    """Make and unwrap masters ahead, given as name to key-encryption key."""
+    there = many(wanted)
+    for name, kek in wanted.items():
+        if name not in there:
+            _make(name, kek)
+
+
+def forget(name: str) -> None:
+    """Drop the master from this process's memory."""
+    _kept.forget(name)
+
+
+def forget_all() -> None:
+    """Drop all masters from this process's memory."""
+    _kept.clear()
+
+
+def _make(name: str, kek: str) -> bytes:
+    keys = service()
+    keys.ensure_key(kek)
+    wrapped = keys.wrap(kek, os.urandom(32), _context(name))
+    # Whoever comes second takes what the first has made.
+    Master.objects.bulk_create([Master(name=name, kek=kek, wrapped=wrapped)], ignore_conflicts=True)
+    return _unwrap(Master.objects.get(name=name))
+
+
+def _unwrap(master: Master) -> bytes:
+    key = service().unwrap(master.kek, bytes(master.wrapped), _context(master.name))
+    # A row that this transaction made may still be undone; memory must not outlive it.
+    transaction.on_commit(lambda: _kept.put(master.name, key))
+    return key
+
+
+def _context(name: str) -> bytes:
+    return _CONTEXT + name.encode()
