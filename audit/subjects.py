@@ -16,12 +16,12 @@ from threading import Lock
 from typing import Self
 from uuid import UUID, uuid4
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from django.db import transaction
 
 from audit.canonical import canonical
 from audit.models import SubjectKey
+from vault.crypto.errors import NotAuthentic
+from vault.crypto.fields import open_field, seal_field, unwrap_key, wrap_key
 from vault.kms import masters
 
 _KEPT = 1_000
@@ -70,15 +70,14 @@ def build_addendum(subject: Subject, fields: dict[str, str]) -> bytes:
 
 def seal(key: OpenKey, addendum: bytes, digest: bytes) -> bytes:
     """Seal an addendum under its subject's key, bound to its digest."""
-    nonce = os.urandom(12)
-    return nonce + AESGCM(key.key).encrypt(nonce, addendum, digest)
+    return seal_field(key.key, addendum, digest)
 
 
 def open_sealed(key: OpenKey, sealed: bytes, digest: bytes) -> bytes | None:
     """Open a sealed addendum; None if it was changed."""
     try:
-        return AESGCM(key.key).decrypt(sealed[:12], sealed[12:], digest)
-    except InvalidTag:
+        return open_field(key.key, sealed, digest)
+    except NotAuthentic:
         return None
 
 
@@ -112,8 +111,7 @@ def destroy_keys(subject: Subject) -> int:
 
 def _make(subject: Subject, month: str, at: datetime) -> OpenKey:
     key = OpenKey(uuid4(), os.urandom(32))
-    nonce = os.urandom(12)
-    wrapped = nonce + AESGCM(_master(month)).encrypt(nonce, key.key, _binding(key.id, str(subject)))
+    wrapped = wrap_key(_master(month), key.key, _binding(key.id, str(subject)))
     SubjectKey.objects.create(
         id=key.id,
         subject_kind=subject.kind,
@@ -126,9 +124,8 @@ def _make(subject: Subject, month: str, at: datetime) -> OpenKey:
 
 
 def _unwrap(row: SubjectKey) -> OpenKey:
-    wrapped = bytes(row.wrapped_key)
     binding = _binding(row.id, f"{row.subject_kind}:{row.subject_id}")
-    return OpenKey(row.id, AESGCM(_master(row.month)).decrypt(wrapped[:12], wrapped[12:], binding))
+    return OpenKey(row.id, unwrap_key(_master(row.month), bytes(row.wrapped_key), binding))
 
 
 def _master(month: str) -> bytes:
