@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 
 from recordings.errors import NoSuchRecording
 
@@ -137,6 +137,9 @@ class Recording(models.Model):
     key_month = models.CharField(
         max_length=7, help_text="Month whose keys wrap this one's: 2027-02, or open."
     )
+    planned_month = models.CharField(
+        max_length=7, help_text="Month of its planned end; a sweep moves the keys."
+    )
     is_held = models.BooleanField(default=False)
     is_restricted = models.BooleanField(default=False)
     is_frozen = models.BooleanField(default=False)
@@ -155,6 +158,11 @@ class Recording(models.Model):
                 condition=~Q(state="erased") & Q(is_held=False, is_restricted=False, is_frozen=False),
             ),
             models.Index(fields=["key_month", "expires_at"], name="recording_key_month"),
+            models.Index(
+                fields=["id"],
+                name="recording_keys_to_move",
+                condition=~Q(state="erased") & ~Q(key_month=F("planned_month")),
+            ),
         ]
         constraints = [
             models.CheckConstraint(
