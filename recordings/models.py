@@ -144,6 +144,9 @@ class Recording(models.Model):
     is_restricted = models.BooleanField(default=False)
     is_frozen = models.BooleanField(default=False)
     erased_at = models.DateTimeField(null=True)
+    derive_at = models.DateTimeField(
+        null=True, help_text="When to make its waveform; none: nothing is to be made."
+    )
 
     objects = RecordingQuerySet.as_manager()
 
@@ -158,6 +161,9 @@ class Recording(models.Model):
                 condition=~Q(state="erased") & Q(is_held=False, is_restricted=False, is_frozen=False),
             ),
             models.Index(fields=["key_month", "expires_at"], name="recording_key_month"),
+            models.Index(
+                fields=["derive_at"], name="recording_to_derive", condition=Q(derive_at__isnull=False)
+            ),
             models.Index(
                 fields=["id"],
                 name="recording_keys_to_move",
@@ -359,6 +365,9 @@ class PendingObject(models.Model):
     recording_id = models.UUIDField(db_index=True)
     kind = models.PositiveSmallIntegerField(help_text="Kind of copy (vault.crypto.container.CopyKind).")
     lease_until = models.DateTimeField(db_index=True)
+    is_condemned = models.BooleanField(
+        default=False, help_text="The sweep deletes it: too late to take it in."
+    )
 
     def __str__(self) -> str:
         return self.object_name

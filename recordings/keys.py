@@ -1,0 +1,169 @@
+"""Data keys and field keys: the only module here that ever holds one.
+
+A data key opens one stored object. It is wrapped by the key management service under the key of the month in
+which its recording ends. A field key seals a recording's personal fields and is wrapped locally under the
+month's field master, so that a page of fifty rows costs no call. No row, no audio.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from datetime import datetime
+from uuid import UUID, uuid4
+
+from django.db import transaction
+
+from recordings.models import Recording, Rendition, StoredKey
+from vault import kms
+from vault.crypto import container
+from vault.crypto.container import CopyKind
+from vault.crypto.fields import unwrap_key, wrap_key
+from vault.errors import Unavailable
+from vault.kms import masters
+from vault.kms.memory import KeyCache
+
+FIELDS = 32  # the kind of a recording's field key; others are of vault.crypto.container.CopyKind
+OPEN_MONTH = "open"
+
+_opened = KeyCache(limit=1000, seconds=60)
+
+
+class KeyGone(Unavailable):
+    """A recording that is not erased has lost a key: an incident."""
+
+    code = "key-gone"
+    title = "The key of this recording is not there"
+
+
+def kek_for_audio(month: str) -> str:
+    """Return the name of the key that wraps the data keys of a month."""
+    return f"audio-{month}"
+
+
+def kek_for_fields(month: str) -> str:
+    """Return the name of the key that wraps the local masters of a month."""
+    return f"fields-{month}"
+
+
+def prepare(month: str) -> None:
+    """Have every local master of a month in memory, so that no transaction waits for the service."""
+    kek = kek_for_fields(month)
+    masters.prepare(dict.fromkeys((_field_master(month), *map_index_masters(month).values()), kek))
+
+
+def map_index_masters(month: str) -> dict[str, str]:
+    """Return the master of the blind index of each searchable field, by field."""
+    return {field: f"index-{field}/{month}" for field in ("number", "reference")}
+
+
+def new_data_key(recording_id: UUID, kind: CopyKind, *, month: str, now: datetime) -> tuple[StoredKey, bytes]:
+    """Make a data key for one object; the row is yours to save in the transaction that uses the object."""
+    key_id, data_key = uuid4(), os.urandom(32)
+    kek = kek_for_audio(month)
+    service = kms.service()
+    service.ensure_key(kek)
+    wrapped = service.wrap(kek, data_key, container.context(recording_id, key_id, kind))
+    row = StoredKey(id=key_id, recording_id=recording_id, kind=kind, kek=kek, wrapped=wrapped, created_at=now)
+    return row, data_key
+
+
+def open_data_key(rendition: Rendition) -> bytes:
+    """Return the key that opens a stored object, remembered for at most a minute.
+
+    :raises KeyGone: if the key store no longer has it.
+    """
+    name = (rendition.recording_id, rendition.key_id)
+    if found := _opened.find(name):
+        return found
+    row = StoredKey.objects.filter(pk=rendition.key_id, recording_id=rendition.recording_id).first()
+    if row is None:
+        raise KeyGone
+    data_key = _unwrap(row)
+    _opened.put(name, data_key)
+    return data_key
+
+
+def new_field_key(recording_id: UUID, *, month: str, now: datetime) -> tuple[StoredKey, bytes]:
+    """Make the key of a recording's personal fields; the row is yours to save."""
+    key_id, field_key = uuid4(), os.urandom(32)
+    master = masters.get(_field_master(month), kek=kek_for_fields(month))
+    wrapped = wrap_key(master, field_key, _binding(recording_id, key_id))
+    name = _field_master(month)
+    row = StoredKey(
+        id=key_id, recording_id=recording_id, kind=FIELDS, kek=name, wrapped=wrapped, created_at=now
+    )
+    return row, field_key
+
+
+def open_field_keys(recording_ids: Iterable[UUID]) -> dict[UUID, bytes]:
+    """Return the field keys of those recordings that still have one, with one query and no call."""
+    rows = list(StoredKey.objects.filter(recording_id__in=list(recording_ids), kind=FIELDS))
+    opened = masters.many({row.kek for row in rows})
+    return {
+        row.recording_id: unwrap_key(opened[row.kek], row.wrapped, _binding(row.recording_id, row.id))
+        for row in rows
+        if row.kek in opened
+    }
+
+
+def open_field_key(recording_id: UUID) -> bytes:
+    """Return the key of one recording's personal fields.
+
+    :raises KeyGone: if there is none.
+    """
+    found = open_field_keys([recording_id]).get(recording_id)
+    if found is None:
+        raise KeyGone
+    return found
+
+
+def shred(recording: Recording) -> int:
+    """Delete every key of a recording within the caller's transaction; return how many. No way back."""
+    count, _ = StoredKey.objects.filter(recording_id=recording.pk).delete()
+    key_ids = list(recording.renditions.values_list("key_id", flat=True))
+    transaction.on_commit(lambda: forget_cached(recording.pk, key_ids))
+    return count
+
+
+def forget_cached(recording_id: UUID, key_ids: Iterable[UUID] = ()) -> None:
+    """Drop a recording's keys from this process's memory."""
+    known = set(key_ids) or set(
+        Rendition.objects.filter(recording_id=recording_id).values_list("key_id", flat=True)
+    )
+    for key_id in known:
+        _opened.forget((recording_id, key_id))
+
+
+def rewrapped(recording_id: UUID, month: str) -> dict[UUID, tuple[str, bytes]]:
+    """Return name and wrapped form of each of a recording's keys under another month, by the key's id.
+
+    Calls the service, so it comes before the transaction that writes what it returns.
+    """
+    prepare(month)
+    service = kms.service()
+    service.ensure_key(kek_for_audio(month))
+    moved: dict[UUID, tuple[str, bytes]] = {}
+    for row in StoredKey.objects.filter(recording_id=recording_id):
+        if row.kind == FIELDS:
+            key, binding = open_field_key(recording_id), _binding(recording_id, row.id)
+            master = masters.get(_field_master(month), kek=kek_for_fields(month))
+            moved[row.id] = (_field_master(month), wrap_key(master, key, binding))
+        else:
+            context = container.context(recording_id, row.id, CopyKind(row.kind))
+            kek = kek_for_audio(month)
+            moved[row.id] = (kek, service.wrap(kek, _unwrap(row), context))
+    return moved
+
+
+def _unwrap(row: StoredKey) -> bytes:
+    context = container.context(row.recording_id, row.id, CopyKind(row.kind))
+    return kms.service().unwrap(row.kek, bytes(row.wrapped), context)
+
+
+def _field_master(month: str) -> str:
+    return f"fields/{month}"
+
+
+def _binding(recording_id: UUID, key_id: UUID) -> bytes:
+    return f"recordings_storedkey|{key_id}|{recording_id}".encode()
