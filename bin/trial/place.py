@@ -66,6 +66,17 @@ def lock(name: str) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def held(name: str, otherwise: str) -> Iterator[None]:
+    """Keep others out until we are done; who comes second is told why."""
+    with (var() / f"{name}.lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Trouble(otherwise) from None
+        yield
+
+
 def explain(main: Callable[[], int]) -> None:
     """Run a program and end it with one sentence where the cause is known."""
     try:

@@ -102,6 +102,12 @@ def stop() -> bool:
     return processes.stop(NAME, politely=signal.SIGINT, forcibly=signal.SIGQUIT)
 
 
+def forget() -> None:
+    """Remove what the server keeps outside the state folder, where it does."""
+    if _folder_of_nobody().exists():
+        shutil.rmtree(_folder_of_nobody())
+
+
 def _home() -> Home:
     programs, data = _programs(), var() / "postgresql"
     if os.geteuid() != 0:
@@ -123,8 +129,12 @@ def _programs() -> Path:
     return installed[-1].parent
 
 
+def _folder_of_nobody() -> Path:
+    return Path("/var/lib/callvault-trial") / hashlib.sha256(os.fsencode(var())).hexdigest()[:16]
+
+
 def _home_of_nobody(programs: Path) -> Home:
-    home = Path("/var/lib/callvault-trial") / hashlib.sha256(os.fsencode(var())).hexdigest()[:16]
+    home = _folder_of_nobody()
     if programs.parts[:3] != ("/", "usr", "lib"):
         # Beside the wheel's folder lies the one with its libraries, which its programs find by relative path.
         package = programs.parents[1]
@@ -136,6 +146,7 @@ def _home_of_nobody(programs: Path) -> Home:
     data = home / "data"
     if not data.exists():
         data.mkdir(mode=0o700, parents=True)
+        home.chmod(0o711)
         shutil.chown(data, "nobody", "nogroup")
     return Home(programs, data, AS_NOBODY)
 

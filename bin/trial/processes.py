@@ -63,7 +63,7 @@ def wait_until(is_ready: Callable[[], bool], process: Process, *, seconds: float
     """Wait for a server to answer; say what its log says if it ends or never does."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
-        if not process.is_alive or _has_ended(process.pid):
+        if has_ended(process):
             raise Trouble(f"{process.name} ended while starting: {last_words(process.name)}")
         if is_ready():
             return
@@ -87,6 +87,12 @@ def stop(
                 break
     _record(name).unlink(missing_ok=True)
     return process is not None
+
+
+def has_ended(process: Process) -> bool:
+    """Say whether a process is gone, and take leave of it if it was our child."""
+    child = _children.get(process.pid)
+    return (child is not None and child.poll() is not None) or not process.is_alive
 
 
 def log(name: str) -> Path:
@@ -119,11 +125,6 @@ def _started(pid: int) -> str | None:
     return f"{boot}:{fields[18]}"
 
 
-def _has_ended(pid: int) -> bool:
-    child = _children.get(pid)
-    return child is not None and child.poll() is not None
-
-
 def _send(process: Process, kind: signal.Signals) -> None:
     if process.is_alive:
         try:
@@ -135,7 +136,7 @@ def _send(process: Process, kind: signal.Signals) -> None:
 def _wait_for_end(process: Process, seconds: float) -> bool:
     end = time.monotonic() + seconds
     while time.monotonic() < end:
-        if _has_ended(process.pid) or not process.is_alive:
+        if has_ended(process):
             return True
         time.sleep(PAUSE_SECONDS)
     return False

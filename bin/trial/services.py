@@ -83,7 +83,7 @@ def _choose() -> dict[str, Any]:
         ports = mine.get("ports")
         if ports is None or not (processes.find(server.NAME) or settings.are_free(ports)):
             mine["ports"] = settings.free_ports(server.PORTS)
-    chosen.setdefault("vault", _vault_settings())
+    chosen["vault"] = _vault_settings() | chosen.get("vault", {})
     if repr(chosen) != before:
         settings.save(chosen)
     return chosen
@@ -101,4 +101,5 @@ def _vault_settings() -> dict[str, str]:
         "KMS_MASTER_FILE": str(keys / "master"),  # made with the keyring, on first use
         "AUDIT_KEY_FILE": str(trail_key),
         "STATIC_ROOT": str(var() / "static"),
+        "DEMO_PASSWORD": f"harbour-{secrets.token_hex(6)}",
     }

@@ -46,8 +46,8 @@ def ensure(requirements: tuple[str, ...], *, tell: Callable[[str], None]) -> Non
 
 
 def use(arguments: list[str]) -> None:
-    """Go on in the virtual environment's Python, if this is not it."""
-    if sys.prefix == sys.base_prefix and VENV_PYTHON.exists():
+    """Go on in the virtual environment's Python, where there is one and this is not it."""
+    if VENV_PYTHON.exists() and not VENV.samefile(sys.prefix):
         os.execv(VENV_PYTHON, [str(VENV_PYTHON), *arguments])
 
 

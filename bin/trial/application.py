@@ -1,0 +1,148 @@
+"""The vault's own processes in the trial: web, worker, beat and sequencer, and what prepares for them."""
+
+import hashlib
+import http.client
+import os
+import subprocess
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+from trial import processes
+from trial.place import CHECKOUT, VENV_PYTHON, Trouble, var, write_secret
+from trial.settings import are_free
+
+PORTS = range(8000, 8100)
+PROCESSES = ("web", "worker", "beat", "sequencer")
+# Settings of accounts that only one process may use: who serves requests cannot even try.
+KEPT_FROM = {
+    "web": ("DATABASE_OWNER_URL", "DATABASE_SEQUENCER_URL"),
+    "worker": ("DATABASE_OWNER_URL", "DATABASE_SEQUENCER_URL"),
+    "beat": ("DATABASE_OWNER_URL", "DATABASE_SEQUENCER_URL"),
+    "sequencer": ("DATABASE_OWNER_URL",),
+}
+
+
+def choose_port() -> int:
+    """Return the port to serve on: the one that PORT asks for, else the first free one from 8000 on."""
+    asked = os.environ.get("PORT", "")
+    if not asked:
+        for port in PORTS:
+            if are_free([port]):
+                return port
+        raise Trouble("Every port from 8000 to 8099 is taken; choose one with PORT=9000 bin/run")
+    if not asked.isdigit() or not 0 < int(asked) < 65536:
+        raise Trouble("PORT must be a number from 1 to 65535.")
+    if not are_free([int(asked)]):
+        raise Trouble(f"Port {asked} is taken by another program; choose another with PORT=9000 bin/run")
+    return int(asked)
+
+
+def manage(environment: Mapping[str, str], *words: str, shown: bool = False) -> None:
+    """Run one management command."""
+    done = subprocess.run(
+        [VENV_PYTHON, CHECKOUT / "manage.py", *words],
+        cwd=CHECKOUT,
+        env=dict(environment),
+        stdout=None if shown else subprocess.PIPE,
+        stderr=None if shown else subprocess.STDOUT,
+        text=True,
+    )
+    if done.returncode == 0:
+        return
+    if shown:
+        raise Trouble(f"{words[0]} failed.")
+    log = processes.log(words[0])
+    log.write_text(done.stdout, encoding="utf-8")
+    raise Trouble(f"{words[0]} failed: {processes.last_words(words[0])}")
+
+
+def prepare(environment: Mapping[str, str], *, tell: Callable[[str], None]) -> None:
+    """Bring database and static files up to date, side by side, then make the demo."""
+    with ThreadPoolExecutor(2) as pool:
+        static = pool.submit(_collect_static, environment)
+        manage(environment, "prepare_database", "--verbosity=0")
+        tell("The database is up to date")
+        static.result()
+    began = time.monotonic()
+    tell("Making the demo organisation and its calls, where they are missing")
+    manage(environment, "create_demo", shown=True)
+    tell(f"The demo is there ({time.monotonic() - began:.0f} s)")
+
+
+def start(environment: Mapping[str, str], port: int) -> dict[str, processes.Process]:
+    """Start the vault's processes and wait until the web answers and every part behind it does."""
+    stop()
+    commands = {
+        "web": [
+            *("gunicorn", "vault.wsgi:application", "--bind", f"127.0.0.1:{port}", "--no-control-socket"),
+            *(
+                "--worker-class",
+                "gthread",
+                "--workers",
+                "2",
+                "--threads",
+                "8",
+                "--worker-tmp-dir",
+                str(var()),
+            ),
+        ],
+        "worker": ["celery", "-A", "vault.celery", "worker", "--concurrency", "2", "--loglevel", "INFO"],
+        "beat": ["celery", "-A", "vault.celery", "beat", "-s", str(var() / "beat"), "--pidfile="],
+    }
+    python = [str(VENV_PYTHON), "-m"]
+    running = {name: _start(name, [*python, *command], environment) for name, command in commands.items()}
+    sequencer = [str(VENV_PYTHON), "manage.py", "run_sequencer"]
+    running["sequencer"] = _start("sequencer", sequencer, environment)
+    processes.wait_until(partial(_is_ready, port), running["web"], seconds=120)
+    return running
+
+
+def watch(running: Mapping[str, processes.Process]) -> None:
+    """Return only by an interruption; complain when a process ends by itself."""
+    while True:
+        for name, process in running.items():
+            if processes.has_ended(process):
+                raise Trouble(f"The {name} ended by itself: {processes.last_words(name)}")
+        time.sleep(1)
+
+
+def stop() -> None:
+    """Stop the vault's processes, letting them finish what they are at."""
+    with ThreadPoolExecutor(len(PROCESSES)) as pool:
+        list(pool.map(processes.stop, PROCESSES))
+
+
+def _start(name: str, command: list[str], environment: Mapping[str, str]) -> processes.Process:
+    kept = {variable + end for variable in KEPT_FROM[name] for end in ("", "_FILE")}
+    allowed = {variable: value for variable, value in environment.items() if variable not in kept}
+    return processes.start(name, command, folder=CHECKOUT, environment=allowed)
+
+
+def _collect_static(environment: Mapping[str, str]) -> None:
+    stamp, wanted = var() / "static.stamp", _fingerprint_of_static()
+    if stamp.exists() and stamp.read_text(encoding="ascii") == wanted:
+        return
+    manage(environment, "collectstatic", "--noinput", "--clear", "--verbosity=0")
+    write_secret(stamp, wanted)
+
+
+def _fingerprint_of_static() -> str:
+    digest = hashlib.sha256((CHECKOUT / "requirements.txt").read_bytes())
+    for folder in sorted(CHECKOUT.glob("[a-z]*/**/static")):
+        for path in sorted(folder.rglob("*")):
+            state = path.stat()
+            digest.update(f"{path}|{state.st_mtime_ns}|{state.st_size}\n".encode())
+    return digest.hexdigest()
+
+
+def _is_ready(port: int) -> bool:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        connection.request("GET", "/health/ready", headers={"Host": f"localhost:{port}"})
+        return connection.getresponse().status == http.client.OK
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
