@@ -161,10 +161,10 @@ FACTS: dict[Action, frozenset[str]] = {
     Action.HOLD_PLACED: _facts("recordings ground kind hold until"),
     Action.HOLD_RELEASED: _facts("recordings ground kind hold"),
     Action.POLICY_CREATED: _facts(
-        "version lawful_basis keep_days at_least_days at_most_days from_what scope"
+        "version lawful_basis at_least at_most from_what scope"
     ),
-    Action.POLICY_CHANGED: _facts("version old new field lawful_basis keep_days at_least_days at_most_days"),
-    Action.POLICY_APPROVED: _facts("version"),
+    Action.POLICY_CHANGED: _facts("version old new field lawful_basis at_least at_most"),
+    Action.POLICY_APPROVED: _facts("version by_author"),
     Action.POLICY_RETIRED: _facts("version"),
     Action.RECORDING_EXPIRY_SET: _facts("old new policy policy_version why month conflict"),
     Action.RECORDING_ERASED: _facts(

@@ -47,7 +47,7 @@ APPLICATION: dict[str, frozenset[str]] = {
     "retention_erasure": WRITE,
     "retention_ledgerentry": APPEND_AND_MARK,
     "retention_rescheduling": APPEND_AND_MARK,
-    "retention_clockmark": APPEND_AND_MARK,
+    "retention_clockmark": WRITE,
     "retention_clockdoubt": APPEND_AND_MARK,
     # Keys, jobs
     "kms_master": WRITE,
