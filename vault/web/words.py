@@ -58,7 +58,7 @@ def time_of_day(at: datetime) -> str:
     return timezone.localtime(at).strftime("%H:%M:%S")
 
 
-def length(milliseconds: int) -> str:
+def duration(milliseconds: int) -> str:
     """Return how long a call or a part of it is: "4:38", "1:02:09"."""
     seconds = round(milliseconds / 1000)
     minutes, seconds = divmod(seconds, 60)

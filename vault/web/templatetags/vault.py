@@ -22,7 +22,7 @@ register.filter("moment", words.moment)
 register.filter("moment_long", words.moment_long)
 register.filter("moment_exact", words.moment_exact)
 register.filter("time_of_day", words.time_of_day)
-register.filter("length", words.length)
+register.filter("duration", words.duration)
 register.filter("role_name", words.role_name)
 
 # One meaning each: what a state is called in the style sheet, and its icon.
