@@ -80,3 +80,89 @@ class DuplicateCall(Conflict):
 
     code = "duplicate-call"
     title = "This call is already here with other audio; nothing was changed"
+
+
+class NoSuchIntake(Missing):
+    """Unknown, expired, or announced by somebody else: all look the same."""
+
+    code = "no-such-intake"
+    title = "No call was announced under this id, or a day has passed: announce it again"
+
+
+class UploadUnderWay(Conflict):
+    """One upload at a time."""
+
+    code = "upload-under-way"
+    title = "The audio of this call is being received; try again in two minutes"
+
+
+class UploadTooLate(Conflict):
+    """The upload took so long without a sign of life that it was given up."""
+
+    code = "upload-too-late"
+    title = "The upload was given up after a silence; nothing was kept, send it again"
+
+
+class AudioTooLarge(Invalid):
+    """More than this vault takes in one piece."""
+
+    status = 413
+    code = "audio-too-large"
+    title = "The audio is larger than this vault takes in"
+
+
+class AudioCutOff(Invalid):
+    """Fewer bytes came than were announced."""
+
+    code = "audio-cut-off"
+    title = "The audio ended before its announced length; nothing was kept"
+
+
+class CallInTheFuture(Invalid):
+    """A call that has not begun cannot have been recorded."""
+
+    code = "call-in-the-future"
+    title = "The call starts in the future: check the clock of the telephone system"
+
+
+class UnknownPurpose(Invalid):
+    """Not on the customer's list."""
+
+    code = "unknown-purpose"
+    title = "This purpose is not on the list of purposes"
+
+
+class SaidInTheFuture(Invalid):
+    """Nobody has said yet what is dated ahead."""
+
+    code = "said-in-the-future"
+    title = "A lawful basis is dated in the future: check the clock"
+
+
+class NoSuchParty(Invalid):
+    """The recording has fewer parties."""
+
+    code = "no-such-party"
+    title = "The recording has no such party"
+
+
+class ReasonTooShort(Invalid):
+    """A reason that another person would understand needs a few words."""
+
+    code = "reason-too-short"
+    title = "Say in a few words why you listen"
+
+
+class NoSuchGrant(Missing):
+    """The token is not ours, was changed, or belongs to somebody else's session."""
+
+    code = "no-such-grant"
+    title = "This permission to listen does not exist, or is not yours"
+
+
+class RangeNotSatisfiable(Invalid):
+    """The asked bytes are not there, or are asked in a way that is not answered."""
+
+    status = 416
+    code = "range-not-satisfiable"
+    title = "The recording has no such bytes"

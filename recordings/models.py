@@ -14,7 +14,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 
-from recordings.errors import NoSuchRecording
+from recordings.errors import AlreadyErased, NoSuchRecording
 
 if TYPE_CHECKING:
     from audit.actor import Actor
@@ -79,6 +79,16 @@ class RecordingQuerySet(models.QuerySet["Recording"]):
         recording = self.filter(pk=recording_id).first()
         if recording is None:
             raise NoSuchRecording
+        return recording
+
+    def require_kept(self, recording_id: uuid.UUID) -> Recording:
+        """Return the recording, unless only its tombstone is left.
+
+        :raises AlreadyErased: if it has been erased.
+        """
+        recording = self.require(recording_id)
+        if recording.is_erased:
+            raise AlreadyErased
         return recording
 
 
@@ -258,11 +268,14 @@ class LawfulBasis(models.Model):
     evidence_sealed = models.BinaryField(null=True, help_text="Where the evidence is kept.")
     notice_version = models.CharField(max_length=40, blank=True)
     language = models.CharField(max_length=8, blank=True)
+    number = models.PositiveIntegerField(help_text="Place in the recording's history, from 0.")
     recorded_at = models.DateTimeField()
     recorded_by = models.UUIDField(null=True, help_text="The account or token; none: a command.")
 
     class Meta:
-        indexes = [models.Index(fields=["recording", "recorded_at"], name="lawful_basis_history")]
+        constraints = [
+            models.UniqueConstraint(fields=["recording", "number"], name="lawful_basis_history_is_numbered")
+        ]
 
     def __str__(self) -> str:
         return str(self.id)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 from vault.errors import Invalid
@@ -249,14 +249,15 @@ def _read_basis(entry: _Reader, parties: int, started_at: datetime) -> BasisSaid
     party = entry.whole("party")
     if party >= parties:
         raise SidecarInvalid(f"{entry.path('party')}: there is no such party.")
+    offset_ms = entry.find_whole("audio_offset_ms")
     return BasisSaid(
         party=party,
         purpose=entry.text("purpose", 40, required=True),
         basis=entry.choice("basis", BASES),
         status=entry.choice("status", STATUSES),
-        at=entry.find_moment("at") or started_at,
+        at=entry.find_moment("at") or started_at + timedelta(milliseconds=offset_ms or 0),
         method=entry.text("method", 40),
-        audio_offset_ms=entry.find_whole("audio_offset_ms"),
+        audio_offset_ms=offset_ms,
         evidence_ref=entry.text("evidence_ref", 200),
         notice_version=entry.text("notice_version", 40),
         language=entry.text("language", 8),
