@@ -16,7 +16,7 @@ from threading import Lock
 from typing import Self
 from uuid import UUID, uuid4
 
-from django.db import transaction
+from django.db import connection, transaction
 
 from audit.canonical import canonical
 from audit.models import SubjectKey
@@ -87,19 +87,32 @@ def key_for(subject: Subject, at: datetime) -> OpenKey:
     Two transactions may each make one: both stand, and forgetting takes both.
     """
     month = f"{at:%Y-%m}"
-    if found := _cache.get((subject, month), at):
+    name = (subject, month, str(connection.settings_dict["NAME"]))
+    if found := _cache.get(name, at):
         return found
     rows = SubjectKey.objects.filter(subject_kind=subject.kind, subject_id=subject.id, month=month)
     row = rows.order_by("created_at", "pk").first()
-    key = _unwrap(row) if row else _make(subject, month, at)
+    key = _unwrap(row, _master(month)) if row else _make(subject, month, at)
     # Only what is committed may be remembered: a key of a rolled-back transaction would seal for nobody.
-    transaction.on_commit(lambda: _cache.put((subject, month), key, at))
+    transaction.on_commit(lambda: _cache.put(name, key, at))
     return key
 
 
 def open_keys(ids: Iterable[UUID]) -> dict[UUID, OpenKey]:
-    """Return the keys that still exist, by id."""
-    return {row.id: _unwrap(row) for row in SubjectKey.objects.filter(id__in=set(ids))}
+    """Return those of the keys that still exist, and whose month's master does, by id."""
+    rows = list(SubjectKey.objects.filter(id__in=set(ids)))
+    there = masters.many({_master_name(row.month) for row in rows})
+    return {
+        row.id: _unwrap(row, there[_master_name(row.month)])
+        for row in rows
+        if _master_name(row.month) in there
+    }
+
+
+def prepare_month(at: datetime) -> None:
+    """Make the month's master ahead, so that no event has to wait for the key management service."""
+    month = f"{at:%Y-%m}"
+    masters.prepare({_master_name(month): f"trail-{month}"})
 
 
 def destroy_keys(subject: Subject) -> int:
@@ -123,13 +136,17 @@ def _make(subject: Subject, month: str, at: datetime) -> OpenKey:
     return key
 
 
-def _unwrap(row: SubjectKey) -> OpenKey:
+def _unwrap(row: SubjectKey, master: bytes) -> OpenKey:
     binding = _binding(row.id, f"{row.subject_kind}:{row.subject_id}")
-    return OpenKey(row.id, unwrap_key(_master(row.month), bytes(row.wrapped_key), binding))
+    return OpenKey(row.id, unwrap_key(master, bytes(row.wrapped_key), binding))
 
 
 def _master(month: str) -> bytes:
-    return masters.get(f"trail/{month}", kek=f"trail-{month}")
+    return masters.get(_master_name(month), kek=f"trail-{month}")
+
+
+def _master_name(month: str) -> str:
+    return f"trail/{month}"
 
 
 def _binding(key_id: UUID, subject: str) -> bytes:
@@ -141,16 +158,16 @@ class _Cache:
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._kept: OrderedDict[tuple[Subject, str], tuple[OpenKey, datetime]] = OrderedDict()
+        self._kept: OrderedDict[tuple[Subject, str, str], tuple[OpenKey, datetime]] = OrderedDict()
 
-    def get(self, name: tuple[Subject, str], at: datetime) -> OpenKey | None:
+    def get(self, name: tuple[Subject, str, str], at: datetime) -> OpenKey | None:
         with self._lock:
             found = self._kept.get(name)
         if found is None or abs(at - found[1]) > _KEPT_FOR:
             return None
         return found[0]
 
-    def put(self, name: tuple[Subject, str], key: OpenKey, at: datetime) -> None:
+    def put(self, name: tuple[Subject, str, str], key: OpenKey, at: datetime) -> None:
         with self._lock:
             self._kept[name] = (key, at)
             self._kept.move_to_end(name)

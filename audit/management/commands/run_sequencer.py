@@ -1,0 +1,66 @@
+"""Run the sequencer until told to stop. A second one waits until the first is gone."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from typing import Any
+
+import structlog
+from django.core.management.base import BaseCommand
+from django.db import Error as DatabaseProblem
+from django.db import connections
+
+from audit import sequencer
+from vault import clock
+from vault.jobs.periodic import beat
+
+ROUND_SECONDS = 0.5
+STANDBY_SECONDS = 1.0
+BEAT_ROUNDS = 20
+
+log = structlog.get_logger("audit.sequencer")
+
+
+class Command(BaseCommand):
+    """The process that extends the trail's tree and signs its checkpoints."""
+
+    help = "Number committed events, extend the tree and sign checkpoints, until told to stop."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Work in rounds; survive the loss of the database; stop at SIGTERM or SIGINT."""
+        stop = threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: stop.set())
+        while not stop.is_set():
+            try:
+                if _is_leader():
+                    self._work(stop)
+                else:
+                    stop.wait(STANDBY_SECONDS)
+            except DatabaseProblem as error:
+                log.error("database lost", error=type(error).__name__)
+                stop.wait(STANDBY_SECONDS)
+            finally:
+                # The lock is the connection's: closing it lets a standby take over.
+                connections.close_all()
+
+    def _work(self, stop: threading.Event) -> None:
+        log.info("sequencing")
+        rounds = done = 0
+        while not stop.is_set():
+            now = clock.now()
+            checkpoint = sequencer.sequence_once(now=now)
+            done += checkpoint is not None
+            if rounds % BEAT_ROUNDS == 0:
+                beat("audit.sequencer", started_at=now, finished_at=now, error="", done=done)
+                done = 0
+            rounds += 1
+            stop.wait(ROUND_SECONDS)
+
+
+def _is_leader() -> bool:
+    with connections[sequencer.ALIAS].cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(%s)", [sequencer.LOCK])
+        (is_leader,) = cursor.fetchone()
+    return bool(is_leader)

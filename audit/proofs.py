@@ -1,0 +1,55 @@
+"""The proof that one event stands in the trail: a ``.tlog-proof`` (C2SP tlog-proof), checked without us.
+
+Its ``extra`` line holds, in base64, the event's entry exactly as it was hashed, a line feed, and then
+whatever the caller adds. Only the entry is proved; what follows it is words, unless the entry itself holds
+their SHA-256 as its fact ``statement``.
+"""
+
+from __future__ import annotations
+
+import base64
+from uuid import UUID
+
+from audit import checkpoints
+from audit.models import AuditEvent, Leaf
+from audit.tiles import stored_tree
+from vault.errors import Missing, Unavailable
+
+FORMAT = "c2sp.org/tlog-proof@v1"
+
+
+class NotYetSequenced(Unavailable):
+    """The event is recorded, but no checkpoint covers it yet: a matter of seconds."""
+
+    code = "not-yet-sequenced"
+    title = "Not yet in a signed checkpoint"
+
+
+def event_proof(event_id: UUID, extra: bytes = b"") -> str:
+    """Return the proof that the event stands in the newest checkpoint.
+
+    :raises Missing: if there is no such event.
+    :raises NotYetSequenced: if no checkpoint covers it yet.
+    """
+    checkpoint = checkpoints.newest()
+    leaf = Leaf.objects.filter(event_id=event_id).first()
+    if checkpoint is None or leaf is None or leaf.index >= checkpoint.size:
+        if not AuditEvent.objects.filter(id=event_id).exists():
+            raise Missing("There is no such event.")
+        raise NotYetSequenced("The next checkpoint will cover it; try again in a few seconds.")
+    event = AuditEvent.objects.get(id=event_id, recorded_at=leaf.recorded_at)
+    hashes = stored_tree(checkpoint.size).inclusion_proof(leaf.index)
+    line_feed = b"\n"
+    lines = [
+        FORMAT,
+        f"extra {_base64(bytes(event.entry) + line_feed + extra)}",
+        f"index {leaf.index}",
+        *map(_base64, hashes),
+        "",
+        checkpoint.note,
+    ]
+    return "\n".join(lines)
+
+
+def _base64(value: bytes) -> str:
+    return base64.b64encode(value).decode()

@@ -1,0 +1,21 @@
+"""The trail's periodic jobs. When each runs is said in ``vault.celery``."""
+
+from datetime import timedelta
+
+from django.db import connection
+
+from audit import subjects
+from vault import clock
+from vault.jobs.periodic import periodic
+
+
+@periodic("audit.make_partitions")
+def make_partitions() -> int:
+    """Make the event table's partitions for this month and the next two, and their masters."""
+    now = clock.now()
+    for ahead in (0, 31, 62):
+        subjects.prepare_month(now + timedelta(days=ahead))
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT audit_make_partitions()")
+        (made,) = cursor.fetchone()
+    return int(made)

@@ -1,0 +1,183 @@
+"""What stands after a commit, a rollback and a lost connection, with real transactions."""
+
+from __future__ import annotations
+
+import psycopg
+import pytest
+from django.db import DatabaseError, connection, transaction
+
+from audit import trail
+from audit.actions import Action
+from audit.actor import Actor
+from audit.models import AuditEvent, SubjectKey
+from tests.audit.conftest import CALL, NOW, record
+from vault.errors import Unavailable
+
+pytestmark = pytest.mark.usefixtures("fresh_database")
+
+
+def counters() -> list[int]:
+    return list(AuditEvent.objects.order_by("counter").values_list("counter", flat=True))
+
+
+def test_an_event_outside_a_transaction_is_refused(ines):
+    with pytest.raises(trail.OutsideTransaction):
+        trail.record(Action.RECORDING_VIEWED, actor=ines, target=CALL, at=NOW)
+
+
+def test_a_writer_counts_its_committed_events_without_a_gap(ines):
+    record(ines)
+    with transaction.atomic():
+        trail.record(Action.RECORDING_VIEWED, actor=ines, target=CALL, at=NOW)
+        trail.record(Action.RECORDING_VIEWED, actor=ines, target=CALL, at=NOW)
+    record(ines)
+
+    assert counters() == [1, 2, 3, 4]
+    assert AuditEvent.objects.values("writer").distinct().count() == 1
+
+
+def test_a_rolled_back_event_gives_its_number_back(ines):
+    record(ines)
+    with transaction.atomic():
+        trail.record(Action.RECORDING_VIEWED, actor=ines, target=CALL, at=NOW)
+        transaction.set_rollback(True)
+    record(ines)
+
+    assert counters() == [1, 2]
+
+
+def test_a_rolled_back_savepoint_gives_its_numbers_back(ines):
+    with transaction.atomic():
+        record(ines)
+        with transaction.atomic():
+            record(ines)
+            record(ines)
+            transaction.set_rollback(True)
+        record(ines)
+    record(ines)
+
+    assert counters() == [1, 2, 3]
+
+
+def test_an_event_recorded_by_a_hook_of_the_commit_takes_the_next_number(ines):
+    with transaction.atomic():
+        transaction.on_commit(lambda: record(ines))
+        record(ines)
+        record(ines)
+
+    assert counters() == [1, 2, 3]
+
+
+def test_a_new_connection_is_a_new_writer(ines):
+    first = record(ines)
+    connection.close()
+    second = record(ines)
+
+    assert first.writer != second.writer
+    assert (first.counter, second.counter) == (1, 1)
+
+
+def test_a_key_made_in_a_rolled_back_transaction_is_not_remembered(ines):
+    with transaction.atomic():
+        trail.record(Action.RECORDING_VIEWED, actor=ines, target=CALL, at=NOW)
+        transaction.set_rollback(True)
+
+    record(ines)
+
+    assert SubjectKey.objects.count() == 1
+
+
+def test_a_disclosure_stands_when_the_call_returns(ines, fresh_database):
+    event = trail.record_disclosure(Action.PLAYBACK_WINDOW, actor=ines, target=CALL, at=NOW)
+
+    with psycopg.connect(fresh_database.environment["DATABASE_URL"]) as other:
+        (found,) = other.execute("SELECT count(*) FROM audit_event WHERE id = %s", [event.id]).fetchone()
+    assert found == 1
+
+
+def test_a_disclosure_within_a_transaction_is_refused(ines):
+    with pytest.raises(RuntimeError, match="durable"), transaction.atomic():
+        trail.record_disclosure(Action.PLAYBACK_WINDOW, actor=ines, target=CALL, at=NOW)
+
+
+def test_a_disclosure_that_cannot_be_recorded_in_time_does_not_happen(ines, fresh_database, monkeypatch):
+    monkeypatch.setattr(trail, "TIME_LIMIT_MS", 200)
+    with psycopg.connect(fresh_database.environment["DATABASE_OWNER_URL"]) as other:
+        other.execute("LOCK TABLE audit_event IN ACCESS EXCLUSIVE MODE")
+
+        with pytest.raises(Unavailable) as caught:
+            trail.record_disclosure(Action.PLAYBACK_WINDOW, actor=ines, target=CALL, at=NOW)
+
+    assert caught.value.reason == "trail-unavailable"
+    assert counters() == []
+
+
+def test_a_disclosure_over_a_lost_connection_does_not_happen_and_the_next_one_does(ines, fresh_database):
+    record(ines)
+    with psycopg.connect(fresh_database.environment["DATABASE_URL"]) as other:
+        other.execute("SELECT pg_terminate_backend(%s)", [connection.connection.info.backend_pid])
+
+    with pytest.raises(Unavailable):
+        trail.record_disclosure(Action.PLAYBACK_WINDOW, actor=ines, target=CALL, at=NOW)
+
+    trail.record_disclosure(Action.PLAYBACK_WINDOW, actor=ines, target=CALL, at=NOW)
+    assert counters() == [1, 1]
+
+
+@pytest.mark.parametrize(
+    "table", ["audit_event", "audit_addendum", "audit_leaf", "audit_tile", "audit_checkpoint", "audit_anchor"]
+)
+@pytest.mark.parametrize("statement", ["UPDATE {} SET {} = {}", "DELETE FROM {}", "TRUNCATE {}"])
+def test_the_applications_account_can_only_add(table, statement):
+    column = {"audit_event": "id", "audit_addendum": "digest", "audit_leaf": "index", "audit_tile": "id"}
+    name = column.get(table, "size")
+
+    with pytest.raises(DatabaseError, match="permission denied"), connection.cursor() as cursor:
+        cursor.execute(statement.format(table, name, name))
+
+
+@pytest.mark.parametrize("statement", ["UPDATE {} SET purpose = 'x'", "DELETE FROM {}", "TRUNCATE {}"])
+def test_even_the_owner_meets_a_trigger_on_every_partition(ines, fresh_database, statement):
+    record(ines)
+    with psycopg.connect(fresh_database.environment["DATABASE_OWNER_URL"], autocommit=True) as owner:
+        tables = ["audit_event"] + [
+            name
+            for (name,) in owner.execute(
+                "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'audit_event'::regclass"
+            )
+        ]
+        full = [name for name in tables if owner.execute(f"SELECT FROM {name}").fetchone() is not None]
+        for table in tables if statement.startswith("TRUNCATE") else full:
+            with pytest.raises(psycopg.errors.InsufficientPrivilege, match="append-only"):
+                owner.execute(statement.format(table))
+
+    assert len(tables) >= 4
+    assert len(full) == 2
+
+
+def test_the_application_makes_partitions_ahead_but_no_tables(fresh_database):
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT audit_make_partitions()")
+        assert cursor.fetchone() == (0,)
+        with pytest.raises(DatabaseError):
+            cursor.execute("CREATE TABLE mine (id integer)")
+
+
+def test_a_partition_made_later_has_its_trigger_too(fresh_database):
+    with psycopg.connect(fresh_database.environment["DATABASE_OWNER_URL"], autocommit=True) as owner:
+        newest = owner.execute(
+            "SELECT max(inhrelid::regclass::text) FROM pg_inherits WHERE inhparent = 'audit_event'::regclass"
+        ).fetchone()[0]
+        owner.execute(f"DROP TABLE {newest}")
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT audit_make_partitions()")
+            assert cursor.fetchone() == (1,)
+
+        with pytest.raises(psycopg.errors.InsufficientPrivilege, match="append-only"):
+            owner.execute(f"TRUNCATE {newest}")
+
+
+def test_an_event_of_the_system_needs_no_key(fresh_database):
+    record(Actor.system("task:retention.sweep"))
+
+    assert not SubjectKey.objects.exists()

@@ -1,0 +1,139 @@
+"""The one writer: what it records, what it refuses, and that it forgets."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+import pytest
+from django.db import transaction
+
+from audit import subjects, trail
+from audit.actions import FACTS, Action
+from audit.actor import Actor, Ref
+from audit.models import Addendum, AuditEvent, SubjectKey
+from audit.subjects import Subject
+from tests.audit.conftest import CALL, INES, NOW, record
+from vault.errors import Forbidden
+
+pytestmark = pytest.mark.django_db
+
+
+def test_an_event_says_who_did_what_to_what_when_and_why(ines):
+    event = record(ines, Action.PLAYBACK_GRANTED, purpose="complaint", rule="supervisor-of-team", grant="g1")
+
+    stored = AuditEvent.objects.get(id=event.id)
+    assert stored.body == {
+        "v": 1,
+        "id": str(event.id),
+        "at": "2026-11-22T10:52:07.123456Z",
+        "action": "playback.granted",
+        "outcome": "done",
+        "actor": {"kind": "person", "id": str(INES), "role": "supervisor"},
+        "target": {"kind": "recording", "id": CALL.id},
+        "purpose": "complaint",
+        "rule": "supervisor-of-team",
+        "access_point": "web",
+        "request": "req-1",
+        "facts": {"grant": "g1"},
+        "addenda": stored.body["addenda"],
+        "writer": str(stored.writer),
+        "counter": stored.counter,
+    }
+    assert (stored.actor_id, stored.target, stored.occurred_at) == (INES, CALL, NOW)
+    assert stored.recorded_at == event.recorded_at
+
+
+def test_every_action_has_a_list_of_the_facts_it_may_carry():
+    assert FACTS.keys() == set(Action)
+
+
+def test_a_fact_that_is_not_listed_is_refused(ines):
+    with pytest.raises(ValueError, match="may not carry"):
+        record(ines, number="+31301234567")
+
+
+@pytest.mark.parametrize("value", [1.5, ["a"], b"a", "x" * 2000])
+def test_a_fact_is_a_short_text_a_whole_number_or_yes_or_no(ines, value):
+    with pytest.raises(ValueError, match="state"):
+        record(ines, state=value)
+
+
+def test_a_target_of_a_kind_nobody_knows_is_refused():
+    with pytest.raises(ValueError, match="unknown kind"):
+        Ref("telephone", "1")
+
+
+def test_the_entry_holds_neither_the_name_nor_the_address_but_the_digest_of_both(ines):
+    event = record(ines)
+
+    assert b"Ines" not in event.entry
+    assert b"203.0.113.7" not in event.entry
+    (addendum,) = Addendum.objects.filter(event_id=event.id)
+    assert event.body["addenda"] == [{"sha256": bytes(addendum.digest).hex(), "subject": f"account:{INES}"}]
+    key = subjects.open_keys([addendum.key_id])[addendum.key_id]
+    opened = subjects.open_sealed(key, bytes(addendum.sealed), bytes(addendum.digest))
+    assert hashlib.sha256(opened).digest() == bytes(addendum.digest)
+    assert json.loads(opened)["fields"] == {"name": "Ines Verhoeven", "address": "203.0.113.7"}
+
+
+def test_somebody_unknown_is_kept_under_the_key_of_the_day():
+    unknown = Actor.unknown("web", address="198.51.100.4", name="nobody@example.org")
+
+    event = record(unknown, Action.SESSION_SIGN_IN_FAILED, Ref("session", "-"), method="password")
+
+    assert event.body["addenda"][0]["subject"] == "day:2026-11-22"
+
+
+def test_one_person_has_one_key_a_month(ines):
+    record(ines)
+    record(ines)
+
+    assert SubjectKey.objects.filter(subject_id=str(INES)).count() == 1
+
+
+def test_personal_words_of_an_event_are_sealed_under_the_recordings_key(ines):
+    recording = Subject("recording", CALL.id)
+
+    event = record(ines, personal=[trail.Personal(recording, {"reason": "second complaint"})])
+
+    assert {part["subject"] for part in event.body["addenda"]} == {f"account:{INES}", str(recording)}
+    assert b"complaint" not in event.entry
+
+
+def test_forgetting_somebody_destroys_the_keys_and_says_so(ines):
+    event = record(ines)
+
+    with transaction.atomic():
+        keys = trail.forget(Subject.account(INES), actor=Actor.system("test"), at=NOW)
+
+    assert keys == 1
+    (addendum,) = Addendum.objects.filter(event_id=event.id)
+    assert subjects.open_keys([addendum.key_id]) == {}
+    forgotten = AuditEvent.objects.get(action=Action.TRAIL_FORGOTTEN)
+    assert forgotten.target == Ref("account", str(INES))
+
+
+def test_forgetting_somebody_the_trail_never_spoke_of_leaves_no_event():
+    with transaction.atomic():
+        assert trail.forget(Subject.account(INES), actor=Actor.system("test"), at=NOW) == 0
+
+    assert not AuditEvent.objects.exists()
+
+
+def test_a_refusal_is_recorded_with_its_code(ines):
+    event = trail.record_refusal(
+        Forbidden(code="out-of-reach"), actor=ines, action="recording.viewed", target=CALL, at=NOW
+    )
+
+    assert (event.action, event.outcome) == ("recording.viewed", "refused")
+    assert event.body["facts"] == {"code": "out-of-reach", "status": 403}
+
+
+def test_a_refusal_of_something_without_an_action_is_a_refused_access(ines):
+    event = trail.record_refusal(
+        KeyError("x"), actor=ines, action="GET recordings:list", target=Ref("page", "recordings:list"), at=NOW
+    )
+
+    assert (event.action, event.outcome) == ("access.refused", "failed")
+    assert event.body["facts"] == {"asked": "GET recordings:list", "error": "KeyError", "status": 500}
