@@ -50,6 +50,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
+    "vault.web.caching.NoStore",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -235,6 +236,7 @@ S3_REGION = env.text("S3_REGION", default="eu-central-1")
 S3_BUCKET = env.text("S3_BUCKET", default="")
 S3_ACCESS_KEY = env.text("S3_ACCESS_KEY", default="")
 S3_SECRET_KEY = env.text("S3_SECRET_KEY", default="")
+S3_CA_BUNDLE = env.text("S3_CA_BUNDLE", default="")  # a file of certificates; empty: those of the system
 KMS_KIND = env.text("KMS_KIND", default="keyring")
 KMS_KEYRING = env.text("KMS_KEYRING", default="")
 KMS_KEYRING_BACKUP = env.text("KMS_KEYRING_BACKUP", default="")

@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
-from audit.actor import Actor
+from audit.actor import Actor, ActorKind
 from vault.permissions import Permission
 from vault.web.navigation import sections_for
 from vault.web.preferences import read_preferences
@@ -37,7 +37,7 @@ def page(request: HttpRequest) -> dict[str, Any]:
         "preferences_url": reverse("web:preferences"),
         "layout": "door.html",
     }
-    if actor is None or actor.id is None:
+    if actor is None or actor.kind is not ActorKind.PERSON:
         return context
     return context | {
         "layout": "base.html",

@@ -6,22 +6,15 @@ from datetime import date, datetime
 
 from django.utils import timezone
 from django.utils.formats import date_format
-from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext
 
-ROLE_NAMES = {
-    "agent": _("Agent"),
-    "supervisor": _("Supervisor"),
-    "reviewer": _("Quality reviewer"),
-    "dpo": _("Data protection officer"),
-    "administrator": _("Administrator"),
-    "integration": _("Integration"),
-}
+from vault.access.models import ROLE_NAMES
+from vault.access.roles import Role
 
 
 def role_name(role: str) -> str:
-    """Return the role's name for people; an unknown one as it is."""
-    return str(ROLE_NAMES.get(role, role))
+    """Return the role's name for people; empty for none."""
+    return str(ROLE_NAMES[Role(role)]) if role else ""
 
 
 def moment(at: datetime) -> str:
