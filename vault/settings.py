@@ -113,8 +113,8 @@ CACHES = {
     }
 }
 
-# Sessions stand in PostgreSQL; the cache only makes reading them cheaper.
-SESSION_ENGINE = "django.contrib.sessions.backends.cached_db"
+# Sessions stand in PostgreSQL, found by a hash of their key and sealed: a copy of it opens none.
+SESSION_ENGINE = "vault.access.session_store"
 SESSION_COOKIE_NAME = "vault_session" if TRIAL else "__Host-vault_session"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
@@ -151,6 +151,14 @@ ACCOUNT_LOGOUT_ON_GET = False
 ACCOUNT_LOGOUT_REDIRECT_URL = "/account/login/"
 ACCOUNT_SESSION_REMEMBER = False
 ACCOUNT_REAUTHENTICATION_REQUIRED = True
+ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False  # no mail to strangers who were only guessed
+# "key" is account and address, or account and known device: guessing cannot shut the owner out.
+ACCOUNT_RATE_LIMITS = {
+    "login": "120/m/ip",
+    "login_failed": "30/m/ip,5/5m/key",
+    "reset_password": "20/m/ip,3/10m/key",
+}
+INVITATION_HOURS = env.integer("INVITATION_HOURS", default=72)
 MFA_ADAPTER = "vault.access.adapters.MFAAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True

@@ -9,3 +9,9 @@ class AccessConfig(AppConfig):
     name = "vault.access"
     label = "access"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Listen to signing in and out."""
+        from vault.access import signing_in
+
+        signing_in.listen()

@@ -51,3 +51,8 @@ ROLES_ALLOWED: dict[Permission, frozenset[Role]] = {
     Permission.SETTINGS_READ: frozenset({D, M}),
     Permission.METRICS_READ: frozenset({M, I}),
 }
+
+
+def permissions_of(role: Role) -> frozenset[Permission]:
+    """Return everything a role may."""
+    return frozenset(permission for permission, roles in ROLES_ALLOWED.items() if role in roles)

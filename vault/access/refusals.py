@@ -1,0 +1,339 @@
+"""The doors' one error handler: an expected error becomes a page or a problem (RFC 9457), and is recorded.
+
+A refusal is recorded after its transaction was rolled back, in one of its own; where that fails, the answer
+is 503. An unexpected error is logged by class and place, never by its text, which may hold personal data.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import structlog
+from django.core.exceptions import PermissionDenied
+from django.core.signals import got_request_exception
+from django.db import DatabaseError, InterfaceError, OperationalError
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.template.loader import render_to_string
+from django.utils.translation import gettext as _
+from rest_framework import exceptions as drf
+from rest_framework.views import APIView
+
+from audit import trail
+from audit.actions import Action
+from audit.actor import ActorKind, Ref
+from vault import clock
+from vault.access import callers, mail
+from vault.access.throttles import is_within
+from vault.errors import Forbidden, Invalid, Missing, Refusal, Unavailable
+from vault.permissions import Permission
+
+log = structlog.get_logger("vault.access")
+
+EXPECTED = (Refusal, Http404, PermissionDenied, OperationalError, InterfaceError, drf.APIException)
+
+# What stands in an address -> what the refusal was about. A grant's token is never written down.
+_TARGETS = {
+    "recording_id": "recording",
+    "person_id": "account",
+    "team_id": "team",
+    "token_id": "token",
+    "policy_id": "policy",
+    "hold_id": "hold",
+    "erasure_id": "erasure",
+    "export_id": "export",
+    "purpose_id": "purpose",
+    "event_id": "trail",
+}
+_RECORDED = frozenset({401, 403, 404, 409, 410})
+_MOST_OF_UNKNOWN = 30  # refusals of one unknown address that are recorded in a minute
+
+
+class NoSuchPage(Missing):
+    """Nothing stands at this address."""
+
+    code = "no-such-page"
+
+
+class MethodNotAllowed(Refusal):
+    """The address exists, but does not take this method."""
+
+    status = 405
+    code = "method-not-allowed"
+    title = "Method not allowed"
+
+
+class DatabaseBusy(Unavailable):
+    """The database does not answer, or not in time."""
+
+    code = "database-unavailable"
+
+
+class Refusals:
+    """Middleware: give each request its id, and answer for what views raise."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Number the request, in logs and in the answer."""
+        request.request_id = uuid.uuid4().hex  # type: ignore[attr-defined]
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(request=callers.request_id(request))
+        response = self.get_response(request)
+        if response.status_code == 405 and not getattr(response, "is_refusal", False):
+            allowed = [method.strip() for method in response.get("Allow", "").split(",")]
+            response = method_not_allowed(request, allowed)
+        mail.send_with(request, response)
+        response["X-Request-ID"] = callers.request_id(request)
+        return response
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        """Answer an expected error; log any other, and say that something broke."""
+        if isinstance(error, EXPECTED):
+            return answer(request, error)
+        if type(error).__module__.startswith("allauth."):  # its middleware answers these
+            return None
+        got_request_exception.send(sender=self.__class__, request=request)
+        _log_unexpected(error)
+        return broken(request)
+
+
+def answer(
+    request: HttpRequest, error: Exception, *, permission: Permission | None = None, event_id: str = ""
+) -> HttpResponse:
+    """Record a refusal if it concerns somebody or something, and answer it in the door's own form.
+
+    :param event_id: the event, where it has been recorded already.
+    """
+    refusal = as_refusal(error)
+    if not event_id and _is_recorded(request, refusal):
+        try:
+            event_id = _record(request, refusal, permission)
+        except Refusal as unavailable:
+            refusal = unavailable
+    return (_problem if is_api(request) else _page)(request, refusal, event_id, _extras(error))
+
+
+def as_problem(error: Exception, context: dict[str, Any]) -> HttpResponse | None:
+    """Answer what a DRF view raises (its ``EXCEPTION_HANDLER``); what is unexpected goes on."""
+    if not isinstance(error, EXPECTED):
+        return None
+    view: APIView = context["view"]
+    return answer(context["request"]._request, error, permission=_permission(view))
+
+
+def as_refusal(error: Exception) -> Refusal:
+    """Return the refusal that an expected error stands for."""
+    if isinstance(error, Refusal):
+        return error
+    if isinstance(error, Http404):
+        return NoSuchPage(_("There is nothing at this address."))
+    if isinstance(error, PermissionDenied):
+        return Forbidden(_("This is not open to you."))
+    if isinstance(error, DatabaseError | InterfaceError):
+        log.error("database does not answer", error=type(error).__name__)
+        return DatabaseBusy(_("The database does not answer in time. Nothing was changed."))
+    return _of_drf(error)
+
+
+def is_api(request: HttpRequest) -> bool:
+    """Say whether the caller is a program: it gets problems, people get pages."""
+    return request.path.startswith(("/api/", "/health/", "/metrics"))
+
+
+def method_not_allowed(request: HttpRequest, allowed: Iterable[str]) -> HttpResponse:
+    """Answer a method that the address does not take."""
+    response = answer(request, MethodNotAllowed(_("This address does not take this method.")))
+    response["Allow"] = ", ".join(allowed)
+    return response
+
+
+def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """Django's ``handler400``."""
+    return answer(request, Invalid(_("The request cannot be read.")))
+
+
+def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """Django's ``handler403``."""
+    return answer(request, Forbidden(_("This is not open to you.")))
+
+
+def csrf_failed(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """Django's ``CSRF_FAILURE_VIEW``."""
+    return answer(
+        request,
+        Forbidden(
+            _("The form is too old, or does not come from a page of the vault. Load the page again."),
+            code="csrf",
+        ),
+    )
+
+
+def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """Django's ``handler404``: no such address, shown within the shell to who is signed in."""
+    _identify_quietly(request)
+    return answer(request, NoSuchPage(_("There is nothing at this address.")))
+
+
+def broken(request: HttpRequest) -> HttpResponse:
+    """Django's ``handler500``: something unexpected; say nothing of it but the request's id."""
+    if is_api(request):
+        return _problem(
+            request, _Broken(_("Something broke on our side; nothing half-done was kept.")), "", {}
+        )
+    return HttpResponse(render_to_string("500.html", {"request_id": callers.request_id(request)}), status=500)
+
+
+class _Broken(Refusal):
+    status = 500
+    code = "broken"
+    title = "Something broke"
+
+
+class _OfDrf(Refusal):
+    def __init__(self, status: int, title: str, detail: str, code: str) -> None:
+        super().__init__(detail, code=code)
+        self.status, self.title = status, title  # type: ignore[misc]
+
+
+def _of_drf(error: Exception) -> Refusal:
+    if not isinstance(error, drf.APIException):
+        raise TypeError(f"{type(error).__name__} is no expected error")
+    titles = {
+        400: Invalid.title,
+        401: callers.NotSignedIn.title,
+        403: Forbidden.title,
+        404: Missing.title,
+        405: MethodNotAllowed.title,
+        406: "Not acceptable",
+        413: "Too large",
+        415: "Unsupported media type",
+        429: "Too many requests",
+    }
+    is_form = isinstance(error, drf.ValidationError)
+    detail = _("Some of what was sent is not valid; errors says what.") if is_form else str(error.detail)
+    code = "invalid" if is_form else str(error.default_code).replace("_", "-")
+    return _OfDrf(error.status_code, titles.get(error.status_code, Refusal.title), detail, code)
+
+
+def _extras(error: Exception) -> dict[str, Any]:
+    """Return what an error adds to its problem: fields that are wrong, when to try again, what is allowed."""
+    if isinstance(error, drf.ValidationError):
+        return {"errors": error.detail}
+    if isinstance(error, drf.Throttled) and error.wait is not None:
+        return {"retry_after": int(error.wait) + 1}
+    if isinstance(error, Refusal) and error.facts:
+        return {"facts": error.facts}
+    return {}
+
+
+def _problem(request: HttpRequest, refusal: Refusal, event_id: str, extras: dict[str, Any]) -> HttpResponse:
+    body = {
+        "type": f"urn:callvault:problem:{refusal.reason}",
+        "title": str(refusal.title),
+        "status": refusal.status,
+        "detail": str(refusal.detail),
+        "code": refusal.reason,
+        "request_id": callers.request_id(request),
+        "event_id": event_id,
+    }
+    body |= extras
+    response = HttpResponse(
+        json.dumps({name: value for name, value in body.items() if value != ""}, default=str),
+        status=refusal.status,
+        content_type="application/problem+json",
+    )
+    if refusal.status == 401:
+        response["WWW-Authenticate"] = "Bearer"
+    return _finish(response, extras)
+
+
+def _page(request: HttpRequest, refusal: Refusal, event_id: str, extras: dict[str, Any]) -> HttpResponse:
+    context = {
+        "title": _(str(refusal.title)),
+        "detail": refusal.detail,
+        "code": refusal.reason,
+        "status": refusal.status,
+        "event_id": event_id,
+        "request_id": callers.request_id(request),
+    }
+    return _finish(render(request, "refused.html", context, status=refusal.status), extras)
+
+
+def _finish(response: HttpResponse, extras: dict[str, Any]) -> HttpResponse:
+    if "retry_after" in extras:
+        response["Retry-After"] = str(extras["retry_after"])
+    response.is_refusal = True  # type: ignore[attr-defined]
+    return response
+
+
+def _is_recorded(request: HttpRequest, refusal: Refusal) -> bool:
+    """Say whether a refusal concerns somebody or something; a wrong form or address does not."""
+    if refusal.status not in _RECORDED or isinstance(refusal, NoSuchPage):
+        return False
+    if type(refusal) is callers.NotSignedIn:
+        return False
+    actor = callers.actor_of(request)
+    if actor.kind is not ActorKind.UNKNOWN:
+        return True
+    return is_within("refusals", actor.address, most=_MOST_OF_UNKNOWN, seconds=60)
+
+
+def _record(request: HttpRequest, refusal: Refusal, permission: Permission | None) -> str:
+    match = request.resolver_match
+    view = getattr(match.func, "cls", match.func) if match else None
+    asked: Action = getattr(view, "refused_as", Action.ACCESS_REFUSED)
+    rule = permission.value if permission else ""
+    facts = {"method": request.method, "route": match.view_name if match else "", "permission": rule}
+    event = trail.record_refusal(
+        refusal,
+        actor=callers.actor_of(request),
+        action=asked.value,
+        target=_target(request),
+        at=clock.now(),
+        rule=rule,
+        **(facts if asked == Action.ACCESS_REFUSED else {}),
+    )
+    return str(event.pk)
+
+
+def _target(request: HttpRequest) -> Ref:
+    match = request.resolver_match
+    if match is None:
+        return Ref("page", "none")
+    for name, kind in _TARGETS.items():
+        if name in match.kwargs:
+            return Ref(kind, str(match.kwargs[name]))
+    return Ref("page", match.view_name or "unnamed")
+
+
+def _permission(view: APIView) -> Permission | None:
+    by_method: dict[str, Permission] = getattr(view, "required_permissions", {})
+    method = view.request.method or ""
+    return by_method.get("GET" if method == "HEAD" else method, getattr(view, "required_permission", None))
+
+
+def _identify_quietly(request: HttpRequest) -> None:
+    """Find out who asks where no route was found, so that the page fits; who asks wrongly stays unknown."""
+    if not hasattr(request, "actor"):
+        callers.set_caller(request, callers.unknown(request))
+    try:
+        callers.identify(request)
+    except EXPECTED:
+        return
+
+
+def _log_unexpected(error: Exception) -> None:
+    place = error.__traceback__
+    while place is not None and place.tb_next is not None:
+        place = place.tb_next
+    code = place.tb_frame.f_code if place else None
+    log.error(
+        "unexpected error",
+        error=f"{type(error).__module__}.{type(error).__qualname__}",
+        place=f"{code.co_filename}:{place.tb_lineno}" if code and place else "",
+    )
