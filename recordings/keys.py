@@ -87,13 +87,17 @@ def open_data_key(rendition: Rendition) -> bytes:
 def new_field_key(recording_id: UUID, *, month: str, now: datetime) -> tuple[StoredKey, bytes]:
     """Make the key of a recording's personal fields; the row is yours to save."""
     key_id, field_key = uuid4(), os.urandom(32)
-    master = masters.get(_field_master(month), kek=kek_for_fields(month))
-    wrapped = wrap_key(master, field_key, _binding(recording_id, key_id))
-    name = _field_master(month)
+    name, wrapped = wrap_field_key(recording_id, key_id, field_key, month=month)
     row = StoredKey(
         id=key_id, recording_id=recording_id, kind=FIELDS, kek=name, wrapped=wrapped, created_at=now
     )
     return row, field_key
+
+
+def wrap_field_key(recording_id: UUID, key_id: UUID, field_key: bytes, *, month: str) -> tuple[str, bytes]:
+    """Return the name of a month's field master and the field key wrapped under it."""
+    master = masters.get(_field_master(month), kek=kek_for_fields(month))
+    return _field_master(month), wrap_key(master, field_key, _binding(recording_id, key_id))
 
 
 def open_field_keys(recording_ids: Iterable[UUID]) -> dict[UUID, bytes]:
@@ -146,9 +150,7 @@ def rewrapped(recording_id: UUID, month: str) -> dict[UUID, tuple[str, bytes]]:
     moved: dict[UUID, tuple[str, bytes]] = {}
     for row in StoredKey.objects.filter(recording_id=recording_id):
         if row.kind == FIELDS:
-            key, binding = open_field_key(recording_id), _binding(recording_id, row.id)
-            master = masters.get(_field_master(month), kek=kek_for_fields(month))
-            moved[row.id] = (_field_master(month), wrap_key(master, key, binding))
+            moved[row.id] = wrap_field_key(recording_id, row.id, open_field_key(recording_id), month=month)
         else:
             context = container.context(recording_id, row.id, CopyKind(row.kind))
             kek = kek_for_audio(month)
