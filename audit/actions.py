@@ -82,6 +82,11 @@ class Action(StrEnum):
     ERASURE_VERIFIED = "erasure.verified"
     ERASURE_CERTIFIED = "erasure.certified"
     ERASURE_PROOF_READ = "erasure.proof_read"
+    ERASURE_STUCK = "erasure.stuck"
+    ERASURE_RETRIED = "erasure.retried"
+    CLOCK_DOUBTED = "clock.doubted"
+    CLOCK_BELIEVED = "clock.believed"
+    CLOCK_CONFIRMED = "clock.confirmed"
 
     # The trail itself
     TRAIL_SEARCHED = "trail.searched"
@@ -175,6 +180,11 @@ FACTS: dict[Action, frozenset[str]] = {
         "erasure ground unreadable_since beyond_recovery_on statement policy policy_version keys copies sha256"
     ),
     Action.ERASURE_PROOF_READ: _facts("erasure"),
+    Action.ERASURE_STUCK: _facts("erasure tries"),
+    Action.ERASURE_RETRIED: _facts("erasure"),
+    Action.CLOCK_DOUBTED: _facts("why off_by_s"),
+    Action.CLOCK_BELIEVED: _facts("why off_by_s"),
+    Action.CLOCK_CONFIRMED: _facts("why off_by_s"),
     # The trail itself
     Action.TRAIL_SEARCHED: _facts("filters count page"),
     Action.TRAIL_EVENT_READ: _facts("event"),
