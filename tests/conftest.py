@@ -21,7 +21,7 @@ class FreshDatabase:
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(django_db_blocker: pytest.FixtureRequest) -> Iterator[None]:
+def django_db_setup(django_db_blocker) -> Iterator[None]:
     """Give the run its database, migrated as owner and used as the application's account."""
     with django_db_blocker.unblock(), databases.copied():
         yield
@@ -45,7 +45,12 @@ def bucket() -> Iterator[str]:
         aws_secret_access_key=settings.S3_SECRET_KEY,
     )
     store.create_bucket(Bucket=settings.S3_BUCKET)
+    store.put_bucket_versioning(Bucket=settings.S3_BUCKET, VersioningConfiguration={"Status": "Enabled"})
     yield settings.S3_BUCKET
+    for page in store.get_paginator("list_object_versions").paginate(Bucket=settings.S3_BUCKET):
+        for kept in page.get("Versions", []) + page.get("DeleteMarkers", []):
+            store.delete_object(Bucket=settings.S3_BUCKET, Key=kept["Key"], VersionId=kept["VersionId"])
+    store.delete_bucket(Bucket=settings.S3_BUCKET)
     store.close()
 
 

@@ -92,7 +92,14 @@ def start(settings: dict[str, Any], *, fast: bool) -> None:
         folder=Path("/"),
         environment=_clean_environment(),
     )
-    probe = [home.programs / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(settings["ports"][0])]
+    probe: list[str | Path] = [
+        home.programs / "pg_isready",
+        "-q",
+        "-h",
+        "127.0.0.1",
+        "-p",
+        str(settings["ports"][0]),
+    ]
     processes.wait_until(partial(_succeeds, probe), process)
     _make_accounts(home, settings)
 
@@ -159,7 +166,17 @@ def _initialise(home: Home, settings: dict[str, Any]) -> None:
     locale = ["--locale=C.UTF-8"]
     if _version(home) >= 17:  # its own locale sorts and folds alike everywhere
         locale = ["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
-    flags = ["-D", home.data, "-U", ADMINISTRATOR, f"--pwfile={secret}", "-A", "scram-sha-256", "-E", "UTF8"]
+    flags = [
+        "-D",
+        str(home.data),
+        "-U",
+        ADMINISTRATOR,
+        f"--pwfile={secret}",
+        "-A",
+        "scram-sha-256",
+        "-E",
+        "UTF8",
+    ]
     made = subprocess.run(
         [*home.prefix, home.programs / "initdb", *flags, *locale],
         capture_output=True,
