@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+from typing import TYPE_CHECKING
 
 from django.core.cache import cache
 from rest_framework.request import Request
 from rest_framework.throttling import SimpleRateThrottle
-from rest_framework.views import APIView
 
 from vault.access.callers import actor_of
+
+if TYPE_CHECKING:  # its class body imports this module, which the settings name
+    from rest_framework.views import APIView
 
 
 class ActorThrottle(SimpleRateThrottle):
