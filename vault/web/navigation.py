@@ -54,7 +54,6 @@ NAVIGATION: tuple[tuple[LazyText, tuple[Entry, ...]], ...] = (
         (
             Entry(_("Retention"), "calendar-clock", "retention:overview", Permission.RETENTION_READ),
             Entry(_("Legal holds"), "scale", "retention:holds", Permission.HOLD_READ),
-            Entry(_("Purposes"), "tag", "recordings:purposes", Permission.LAWFUL_BASIS_RECORD),
             Entry(_("Audit trail"), "history", "audit:trail", Permission.AUDIT_READ),
         ),
     ),
