@@ -179,7 +179,7 @@ REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
     "DEFAULT_AUTHENTICATION_CLASSES": ["vault.access.authentication.ActorAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": [],  # the gate decides before DRF is reached
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "vault.access.api.Schema",
     "EXCEPTION_HANDLER": "vault.access.refusals.as_problem",
     "UNAUTHENTICATED_USER": None,
     "DEFAULT_THROTTLE_CLASSES": ["vault.access.throttles.ActorThrottle"],
@@ -192,6 +192,10 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "SERVE_INCLUDE_SCHEMA": False,
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "COMPONENT_SPLIT_REQUEST": True,
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "vault.access.api.add_problem",
+    ],
 }
 
 # Nothing leaves for another host; wavesurfer and htmx get their few styles by the nonce.

@@ -141,4 +141,3 @@ class MakeToken(LifeOfToken):
     def permissions(self) -> list[Permission]:
         """Return the chosen scopes."""
         return [Permission(scope) for scope in self.cleaned_data["scopes"]]
-
