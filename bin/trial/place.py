@@ -14,6 +14,19 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 VENV = CHECKOUT / ".venv"
 VENV_PYTHON = VENV / "bin" / "python"
 
+# What programs say, and what a person wants to know instead.
+CAUSES = {
+    "No space left on device": "the disk is full",
+    "Temporary failure in name resolution": "there is no network",
+    "Name or service not known": "there is no network",
+    "Network is unreachable": "there is no network",
+    "NewConnectionError": "there is no network, or the package index does not answer",
+    "ConnectTimeoutError": "the package index does not answer",
+    "ProxyError": "the proxy refuses to reach the package index",
+    "No matching distribution": "the package index has no file for this Python or this machine",
+    "DO NOT MATCH THE HASHES": "a downloaded file is not the one that was reviewed",
+}
+
 
 class Trouble(Exception):
     """Something a person must know, said in one sentence."""
@@ -75,6 +88,15 @@ def held(name: str, otherwise: str) -> Iterator[None]:
         except BlockingIOError:
             raise Trouble(otherwise) from None
         yield
+
+
+def cause(said: str) -> str:
+    """Return why a program failed, from all that it printed: what we know, or else its last line."""
+    for sign, meaning in CAUSES.items():
+        if sign in said:
+            return meaning
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    return lines[-1].removesuffix(".") if lines else "it said nothing"
 
 
 def explain(main: Callable[[], int]) -> None:

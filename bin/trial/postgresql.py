@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from trial import processes
-from trial.place import Trouble, is_set, private_folder, var, write_secret
+from trial.place import Trouble, cause, is_set, private_folder, var, write_secret
 from trial.settings import password
 
 NAME = "postgresql"
@@ -186,7 +186,7 @@ def _initialise(home: Home, settings: dict[str, Any]) -> None:
     )
     secret.unlink()
     if made.returncode:
-        raise Trouble(f"PostgreSQL could not make its data: {made.stderr.strip()}")
+        raise Trouble(f"PostgreSQL could not make its data: {cause(made.stderr)}.")
 
 
 def _make_accounts(home: Home, settings: dict[str, Any]) -> None:
@@ -217,7 +217,7 @@ def _make_accounts(home: Home, settings: dict[str, Any]) -> None:
         env=_clean_environment() | {"PGPASSWORD": passwords[ADMINISTRATOR]},
     )
     if done.returncode:
-        raise Trouble(f"PostgreSQL's accounts could not be made: {done.stderr.strip()}")
+        raise Trouble(f"PostgreSQL's accounts could not be made: {cause(done.stderr)}.")
 
 
 def _version(home: Home) -> int:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from trial.place import Trouble, private_folder, read_json, var, write_secret
+from trial.place import Trouble, cause, private_folder, read_json, var, write_secret
 
 PAUSE_SECONDS = 0.03
 
@@ -101,9 +101,8 @@ def log(name: str) -> Path:
 
 
 def last_words(name: str) -> str:
-    """Return the end of a log, for a person to read."""
-    lines = log(name).read_text(encoding="utf-8", errors="replace").strip().splitlines()
-    return f"{' / '.join(lines[-3:]) or 'it said nothing'} (see {log(name)})"
+    """Return why a process ended, as far as its log tells."""
+    return f"{cause(log(name).read_text(encoding='utf-8', errors='replace'))} (see {log(name)})"
 
 
 _children: dict[int, subprocess.Popen[bytes]] = {}

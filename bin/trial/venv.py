@@ -8,24 +8,11 @@ import sys
 import time
 from collections.abc import Callable
 
-from trial.place import CHECKOUT, VENV, VENV_PYTHON, Trouble
+from trial.place import CHECKOUT, VENV, VENV_PYTHON, Trouble, cause
 
 RUN = ("requirements.txt",)
 TEST = ("requirements.txt", "requirements-dev.txt")
 SERVERS = "requirements-trial.txt"  # by itself: each of its files must match a hash
-
-# What pip and the system say, and what a person wants to know instead.
-CAUSES = {
-    "No space left on device": "the disk is full",
-    "Temporary failure in name resolution": "there is no network",
-    "Name or service not known": "there is no network",
-    "Network is unreachable": "there is no network",
-    "NewConnectionError": "there is no network, or the package index does not answer",
-    "ConnectTimeoutError": "the package index does not answer",
-    "ProxyError": "the proxy refuses to reach the package index",
-    "No matching distribution": "the package index has no file for this Python or this machine",
-    "DO NOT MATCH THE HASHES": "a downloaded file is not the one that was reviewed",
-}
 
 
 def ensure(requirements: tuple[str, ...], *, tell: Callable[[str], None]) -> None:
@@ -70,7 +57,7 @@ def install_missing(packages: list[str], *, why: str) -> None:
     for step in (["apt-get", "update", "-q"], command):
         done = subprocess.run(step, capture_output=True, text=True, env=environment)
         if done.returncode:
-            raise Trouble(f"{why} {' '.join(step)} failed: {_cause(done.stdout + done.stderr)}.")
+            raise Trouble(f"{why} {' '.join(step)} failed: {cause(done.stdout + done.stderr)}.")
 
 
 def _make() -> None:
@@ -82,7 +69,7 @@ def _make() -> None:
             return
         shutil.rmtree(VENV, ignore_errors=True)
         if "ensurepip" not in made.stdout + made.stderr or attempt == 2:
-            raise Trouble(f"The virtual environment could not be made: {_cause(made.stdout + made.stderr)}.")
+            raise Trouble(f"The virtual environment could not be made: {cause(made.stdout + made.stderr)}.")
         install_missing(
             [f"python{sys.version_info.major}.{sys.version_info.minor}-venv"],
             why="This Python cannot make virtual environments.",
@@ -101,15 +88,7 @@ def _pip(*arguments: str) -> None:
     ]
     done = subprocess.run([*command, *arguments], cwd=CHECKOUT, capture_output=True, text=True)
     if done.returncode:
-        raise Trouble(f"Packages could not be installed: {_cause(done.stdout + done.stderr)}.")
-
-
-def _cause(said: str) -> str:
-    for sign, cause in CAUSES.items():
-        if sign in said:
-            return cause
-    lines = [line.strip() for line in said.splitlines() if line.strip()]
-    return lines[-1].removesuffix(".") if lines else "it said nothing"
+        raise Trouble(f"Packages could not be installed: {cause(done.stdout + done.stderr)}.")
 
 
 def _fingerprint(requirements: tuple[str, ...]) -> str:
