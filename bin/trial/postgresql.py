@@ -186,7 +186,7 @@ def _initialise(home: Home, settings: dict[str, Any]) -> None:
     )
     secret.unlink()
     if made.returncode:
-        raise Trouble(f"PostgreSQL could not make its data: {cause(made.stderr)}.")
+        raise Trouble(f"PostgreSQL could not make its data: {cause(made.stdout + made.stderr)}.")
 
 
 def _make_accounts(home: Home, settings: dict[str, Any]) -> None:
