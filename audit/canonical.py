@@ -25,7 +25,7 @@ def canonical(value: dict[str, Value]) -> bytes:
     return _encode(value).encode()
 
 
-def _check(value: Value) -> None:
+def _check(value: object) -> None:
     if isinstance(value, dict):
         for key, inner in value.items():
             if not isinstance(key, str) or not key.isascii():

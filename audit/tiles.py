@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import cast
 
 from django.db import DEFAULT_DB_ALIAS
@@ -31,13 +32,14 @@ class StoredTiles:
     def _partial(self, level: int, number: int, width: int) -> bytes:
         first = number * TILE_WIDTH
         span = (first, first + width - 1)
+        found: Iterable[object]
         if level == 0:
             leaves = Leaf.objects.using(self._using).filter(index__range=span).order_by("index")
-            hashes = leaves.values_list("hash", flat=True)
+            found = leaves.values_list("hash", flat=True)
         else:
             below = Tile.objects.using(self._using).filter(level=level - 1, number__range=span)
-            hashes = below.order_by("number").values_list("root", flat=True)
-        return b"".join(bytes(cast(bytes, value)) for value in hashes)
+            found = below.order_by("number").values_list("root", flat=True)
+        return b"".join(bytes(cast(bytes, value)) for value in found)
 
 
 def stored_tree(size: int) -> Tree:

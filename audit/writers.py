@@ -50,7 +50,8 @@ def next_number(connection: BaseDatabaseWrapper) -> tuple[UUID, int]:
     number = max(writer.confirmed, _highest_pending(connection, writer)) + 1
     # In front of all others: a hook of somebody else's that records an event in a new transaction must
     # already find this number confirmed.
-    connection.run_on_commit.insert(0, (set(connection.savepoint_ids), _Confirm(writer, number), False))
+    hook: Any = (set(connection.savepoint_ids), _Confirm(writer, number), False)
+    connection.run_on_commit.insert(0, hook)
     return writer.id, number
 
 
