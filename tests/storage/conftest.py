@@ -10,6 +10,7 @@ import boto3
 import pytest
 from django.conf import settings
 
+from tests.storage.faults import FaultProxy
 from vault.storage import ObjectStore
 from vault.storage.directory import DirectoryStore
 from vault.storage.s3 import S3Store
@@ -46,26 +47,32 @@ def make_bucket(*, versioned: bool) -> str:
 
 
 @pytest.fixture(scope="session")
-def versioned_bucket() -> str:
-    return make_bucket(versioned=True)
+def versioned_store() -> S3Store:
+    return s3_store(make_bucket(versioned=True))
 
 
 @pytest.fixture(scope="session")
-def plain_bucket() -> str:
-    return make_bucket(versioned=False)
+def plain_store() -> S3Store:
+    return s3_store(make_bucket(versioned=False))
 
 
-@pytest.fixture(params=["directory", "s3-versioned", "s3-plain"])
-def store(request, tmp_path: Path) -> Iterator[ObjectStore]:
+@pytest.fixture(params=["directory", "versioned", "plain"])
+def store(request, tmp_path: Path) -> ObjectStore:
     """Give each of the stores in turn."""
     if request.param == "directory":
-        yield DirectoryStore(tmp_path / "objects")
-        return
-    bucket = "versioned_bucket" if request.param == "s3-versioned" else "plain_bucket"
-    yield s3_store(request.getfixturevalue(bucket))
+        return DirectoryStore(tmp_path / "objects")
+    found: S3Store = request.getfixturevalue(f"{request.param}_store")
+    return found
 
 
 @pytest.fixture
 def name() -> str:
     """Give a name that no other test uses."""
     return f"{secrets.token_hex(8)}/{secrets.token_hex(8)}"
+
+
+@pytest.fixture
+def faulty() -> Iterator[FaultProxy]:
+    """Give a proxy before the S3 server that goes wrong as it is told."""
+    with FaultProxy(settings.S3_ENDPOINT_URL) as proxy:
+        yield proxy

@@ -174,19 +174,17 @@ def test_the_listing_has_every_object_below_a_prefix_once(store, name):
     assert all(abs(each.modified_at - datetime.now(UTC)) < timedelta(minutes=1) for each in found)
 
 
-@pytest.mark.parametrize(
-    "unfit", ["", "/a", "a/", "a//b", "../a", "a/../b", ".a", "a/.unfinished", "A", "a b", "a~b", "x" * 201]
-)
-def test_a_name_that_could_lead_elsewhere_is_refused(store, unfit):
-    for act in (
-        lambda: store.put(unfit, [b"x"]),
-        lambda: store.put_if_absent(unfit, b"x"),
-        lambda: store.read(unfit, 0, 1),
-        lambda: store.delete([unfit]),
-        lambda: store.versions(unfit),
-    ):
-        with pytest.raises(ValueError, match="name"):
-            act()
+def test_a_name_that_could_lead_elsewhere_is_refused(store):
+    for unfit in ("", "/a", "a/", "a//b", "../a", "a/../b", ".a", "a/.b", "A", "a b", "a~b", "x" * 201):
+        for act in (
+            lambda unfit=unfit: store.put(unfit, [b"x"]),
+            lambda unfit=unfit: store.put_if_absent(unfit, b"x"),
+            lambda unfit=unfit: store.read(unfit, 0, 1),
+            lambda unfit=unfit: store.delete([unfit]),
+            lambda unfit=unfit: store.versions(unfit),
+        ):
+            with pytest.raises(ValueError, match="name"):
+                act()
 
 
 def test_a_store_in_order_says_so_and_where_it_is(store):

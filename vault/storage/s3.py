@@ -24,7 +24,6 @@ from vault.storage.interface import (
     Found,
     ObjectExists,
     ObjectLocked,
-    ObjectMissing,
     StoredObject,
     StoreUnavailable,
     check_name,
@@ -42,8 +41,6 @@ _ANSWER_SECONDS = 30
 _TRIES = 4  # with pauses that grow and differ, by botocore
 _MOST_DELETED_AT_ONCE = 1000
 _TELLING_BYTES = 64  # the head of a sealed object holds a random salt: no two objects share it
-_TAKEN = frozenset({"PreconditionFailed", "ConditionalRequestConflict"})
-_ABSENT = frozenset({"NoSuchKey", "NoSuchVersion", "404"})
 _REFUSED_TO_DELETE = frozenset({"AccessDenied", "InvalidRequest", "ObjectLocked"})
 
 
@@ -238,12 +235,7 @@ class S3Store:
     def _find_out(self, name: str, head: bytes, length: int, error: Exception) -> StoredObject:
         """Return what a request has made whose answer was lost, or raise what it failed with."""
         with _speaking():
-            try:
-                found = self._client.head_object(Bucket=self._bucket, Key=name)
-            except ClientError as asking:
-                if _code(asking) not in _ABSENT:
-                    raise
-                raise StoreUnavailable from error
+            found = self._client.head_object(Bucket=self._bucket, Key=name)
         version = found.get("VersionId")
         is_ours = found["ContentLength"] == length and (
             not head or self._ranges.read(name, 0, len(head), version) == head
@@ -287,13 +279,5 @@ def _speaking() -> Iterator[None]:
     """Say in our own words what the store refuses."""
     try:
         yield
-    except ClientError as error:
-        if _code(error) in _ABSENT:
-            raise ObjectMissing from error
+    except (BotoCoreError, ClientError) as error:
         raise StoreUnavailable from error
-    except BotoCoreError as error:
-        raise StoreUnavailable from error
-
-
-def _code(error: ClientError) -> str:
-    return error.response.get("Error", {}).get("Code", "")
