@@ -179,7 +179,7 @@ REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
     "DEFAULT_AUTHENTICATION_CLASSES": ["vault.access.authentication.ActorAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": [],  # the gate decides before DRF is reached
-    "DEFAULT_SCHEMA_CLASS": "vault.access.api.Schema",
+    "DEFAULT_SCHEMA_CLASS": "vault.access.openapi.Schema",
     "EXCEPTION_HANDLER": "vault.access.refusals.as_problem",
     "UNAUTHENTICATED_USER": None,
     "DEFAULT_THROTTLE_CLASSES": ["vault.access.throttles.ActorThrottle"],
@@ -194,7 +194,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "COMPONENT_SPLIT_REQUEST": True,
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
-        "vault.access.api.add_problem",
+        "vault.access.openapi.add_problem",
     ],
 }
 
@@ -262,6 +262,7 @@ AUDIT_KEY = env.text("AUDIT_KEY", default="")  # Ed25519 seed, base64; also as A
 # Days a copy may live on in backups; the erasure proof's "beyond recovery" counts with them.
 KEY_TABLE_BACKUP_DAYS = env.integer("KEY_TABLE_BACKUP_DAYS", default=7)
 DATABASE_BACKUP_DAYS = env.integer("DATABASE_BACKUP_DAYS", default=35)
+ERASURES_PER_DAY = env.integer("ERASURES_PER_DAY", default=50_000)  # the schedule stops there and raises an alarm
 QUARANTINE_DAYS = env.integer("QUARANTINE_DAYS", default=14)
 INTAKE_HOURS = 24
 MAX_AUDIO_BYTES = env.integer("MAX_AUDIO_MIB", default=2048) * 1_048_576

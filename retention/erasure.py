@@ -1,0 +1,226 @@
+"""The point of no return: the keys of a recording are destroyed and only its tombstone is left.
+
+One transaction re-checks everything that may forbid it, under the recording's row lock: fence and state, the due
+date by the database's time, holds, the clock, the day's cap. It deletes the keys (a trigger looks for holds once
+more), strips the recording, forgets its parties in the trail, and writes the event and the entry for the ledger
+outside. What follows (``copies_gone``, ``certificate``) only tidies up what nobody can read any more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import structlog
+from django.conf import settings
+from django.db import transaction
+
+from audit import trail
+from audit.actions import Action
+from audit.actor import Actor, Ref
+from audit.subjects import Subject
+from recordings import keys
+from recordings.errors import UnderLegalHold
+from recordings.models import Details, LawfulBasis, Party, PendingObject, Recording, Rendition, State
+from retention import claims, clock_guard, ledger, proof
+from retention.claims import Claim
+from retention.errors import Frozen, MustBeKept, NoSuchErasure, RestrictedFromErasure
+from retention.models import Erasure, ErasureState, Ground, Hold, HoldKind, LedgerKind
+
+log = structlog.get_logger("retention.erasure")
+
+CLAIMED = (ErasureState.CLAIMED,)
+OVER_CAP_RECHECK = timedelta(hours=1)
+HELD_RECHECK = timedelta(minutes=1)
+REFUSED_BY = {
+    HoldKind.LEGAL_HOLD: UnderLegalHold,
+    HoldKind.ACCESS_REQUEST: Frozen,
+    HoldKind.RESTRICTION: RestrictedFromErasure,
+}
+
+
+def erase_recording(
+    recording_id: UUID, *, ground: Ground = Ground.REQUEST, actor: Actor, now: datetime
+) -> Erasure:
+    """Make one recording unreadable for good, now; its copies follow with the next sweep.
+
+    :raises AlreadyErased: if there is nothing left to erase.
+    :raises UnderLegalHold: if a hold on it has not been released; ``Frozen`` and ``RestrictedFromErasure`` alike.
+    :raises MustBeKept: if a duty to keep it still runs.
+    :raises ClockDoubted: if the database's clock jumped.
+    """
+    Recording.objects.visible_to(actor).require_kept(recording_id)
+    clock_guard.check(actor=actor)
+    with transaction.atomic(durable=True):
+        recording = Recording.objects.select_for_update(of=("self",)).require_kept(recording_id)
+        at = clock_guard.recheck()
+        _refuse_held(recording)
+        if recording.keep_until_at_least is not None and recording.keep_until_at_least > at:
+            raise MustBeKept
+        erasure = _order(recording, ground, actor=actor, at=at)
+        trail.record(
+            Action.ERASURE_REQUESTED,
+            actor=actor,
+            target=recording_ref(recording.pk),
+            at=now,
+            erasure=str(erasure.pk),
+            ground=ground.value,
+        )
+        _destroy(erasure, recording, actor=actor, at=at)
+    return erasure
+
+
+def destroy_keys(claimed: Sequence[Claim], *, actor: Actor) -> int:
+    """Destroy the keys of claimed erasures that are still due; return how many.
+
+    What is held, no longer due or over the day's cap is let go untouched.
+    """
+    with transaction.atomic(durable=True):
+        # Recordings first, as placing a hold does; then the erasures, so that no two wait for each other.
+        mine = Erasure.objects.filter(pk__in=[one.erasure_id for one in claimed])
+        recordings = {
+            recording.pk: recording
+            for recording in Recording.objects.select_for_update(of=("self",))
+            .filter(pk__in=mine.values("recording"))
+            .order_by("pk")
+        }
+        rows = claims.lock(claimed, CLAIMED)
+        at = clock_guard.recheck()
+        due = _let_go_of_the_rest(rows, recordings, at)
+        for erasure in due:
+            _destroy(erasure, recordings[erasure.recording_id], actor=actor, at=at)
+    return len(due)
+
+
+def room_today(at: datetime) -> int:
+    """Return how many more recordings the schedule may erase within these twenty-four hours."""
+    since = at - timedelta(days=1)
+    done = Erasure.objects.filter(key_destroyed_at__gt=since, ordered_by__isnull=True).count()
+    return max(0, settings.ERASURES_PER_DAY - done)
+
+
+def require_erasure(recording_id: UUID, *, actor: Actor) -> Erasure:
+    """Return the erasure of a recording within reach."""
+    recording = Recording.objects.visible_to(actor).require(recording_id)
+    erasure = Erasure.objects.filter(recording=recording).first()
+    if erasure is None:
+        raise NoSuchErasure
+    return erasure
+
+
+def recording_ref(recording_id: UUID) -> Ref:
+    """Return a recording as the trail names it."""
+    return Ref("recording", str(recording_id))
+
+
+def _refuse_held(recording: Recording) -> None:
+    """Ask the holds themselves, not the flags."""
+    kinds = set(recording.holds.in_force().values_list("kind", flat=True))
+    for kind, refusal in REFUSED_BY.items():
+        if kind in kinds:
+            raise refusal
+
+
+def _order(recording: Recording, ground: Ground, *, actor: Actor, at: datetime) -> Erasure:
+    """Return the recording's erasure as ordered now; a sweep that had claimed it loses its fence."""
+    erasure = Erasure.objects.select_for_update().filter(recording=recording).first() or Erasure(
+        recording=recording, noticed_at=at
+    )
+    erasure.ground, erasure.due_at, erasure.ordered_by = ground, at, actor.id
+    erasure.policy_id, erasure.policy_version = recording.policy_id, recording.policy_version
+    erasure.policy_name = recording.policy_name
+    erasure.state, erasure.fence, erasure.next_try_at = ErasureState.CLAIMED, erasure.fence + 1, at
+    erasure.save()
+    return erasure
+
+
+def _let_go_of_the_rest(
+    rows: Sequence[Erasure], recordings: dict[UUID, Recording], at: datetime
+) -> list[Erasure]:
+    """Return the rows whose time has come, and put the others back where they belong."""
+    held_ids = set(
+        Hold.objects.in_force().filter(recording__in=recordings).values_list("recording_id", flat=True)
+    )
+    held, early, due = [], [], []
+    for row in rows:
+        ends = recordings[row.recording_id].expires_at
+        if row.recording_id in held_ids:
+            held.append(row)
+        elif ends is None or max(ends, row.due_at) > at:
+            early.append(row)
+        else:
+            due.append(row)
+    Erasure.objects.filter(pk__in=[row.pk for row in held]).update(state=ErasureState.HELD)
+    claims.wait(held, HELD_RECHECK)
+    # Its end was moved since it was noticed: it is not due, and will be noticed anew.
+    Erasure.objects.filter(pk__in=[row.pk for row in early]).delete()
+    return _within_cap(due, at)
+
+
+def _within_cap(due: list[Erasure], at: datetime) -> list[Erasure]:
+    room = room_today(at)
+    if len(due) > room:
+        log.error("the day's cap of erasures is reached", cap=settings.ERASURES_PER_DAY)
+        over = due[room:]
+        Erasure.objects.filter(pk__in=[row.pk for row in over]).update(state=ErasureState.DUE)
+        claims.wait(over, OVER_CAP_RECHECK)
+    return due[:room]
+
+
+def _destroy(erasure: Erasure, recording: Recording, *, actor: Actor, at: datetime) -> None:
+    erasure.copies = copies_of(recording)
+    erasure.keys_destroyed = keys.shred(recording)
+    _leave_tombstone(recording, at)
+    trail.forget(Subject.recording(recording.pk), actor=actor, at=at)
+    event = trail.record(
+        Action.RECORDING_ERASED,
+        actor=actor,
+        target=recording_ref(recording.pk),
+        at=at,
+        erasure=str(erasure.pk),
+        ground=Ground(erasure.ground).value,
+        policy=str(erasure.policy_id) if erasure.policy_id else None,
+        policy_version=erasure.policy_version,
+        keys=erasure.keys_destroyed,
+        copies=len(erasure.copies),
+        sha256=proof.digest_of_copies(erasure.copies),
+        due_at=proof.moment(erasure.due_at),
+    )
+    body = {
+        "erasure": str(erasure.pk),
+        "recording": str(recording.pk),
+        "ground": Ground(erasure.ground).value,
+    }
+    erasure.ledger_entry = ledger.enter(LedgerKind.ERASED, body, now=at)
+    erasure.erased_event = event.pk
+    erasure.state, erasure.key_destroyed_at = ErasureState.KEY_DESTROYED, at
+    erasure.lease_until, erasure.tries, erasure.last_error = None, 0, ""
+    erasure.save()
+
+
+def copies_of(recording: Recording) -> list[dict[str, str]]:
+    """Return every stored copy: its kind, the hash of its ciphertext, and where it stands until it is gone."""
+    return [
+        {
+            "kind": proof.kind_name(rendition.kind),
+            "sha256": bytes(rendition.sealed_sha256).hex(),
+            "object": rendition.object_name,
+            "version": rendition.object_version,
+        }
+        for rendition in recording.renditions.order_by("kind", "pk")
+    ]
+
+
+def _leave_tombstone(recording: Recording, at: datetime) -> None:
+    """Strip the recording to its random id, its dates and its team; a keyed hash still knows the call."""
+    LawfulBasis.objects.filter(recording=recording).delete()
+    Party.objects.filter(recording=recording).delete()
+    Details.objects.filter(recording=recording).delete()
+    Rendition.objects.filter(recording=recording).delete()
+    # A copy that is being written now will find itself condemned, and is deleted by its own sweep.
+    PendingObject.objects.filter(recording_id=recording.pk).update(is_condemned=True)
+    recording.state, recording.erased_at = State.ERASED, at
+    recording.agent, recording.queue, recording.category, recording.language = None, "", "", ""
+    recording.quarantined_because, recording.derive_at, recording.in_conflict = "", None, False
+    recording.save()
