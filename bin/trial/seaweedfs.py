@@ -4,13 +4,14 @@ import http.client
 import json
 import os
 import shutil
+import subprocess
 import sys
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from trial import processes
-from trial.place import Trouble, is_set, private_folder, var, write_secret
+from trial.place import Trouble, cause, is_set, private_folder, var, write_secret
 from trial.settings import password
 
 NAME = "seaweedfs"
@@ -55,6 +56,7 @@ def start(settings: dict[str, Any], *, fast: bool) -> None:
         environment=os.environ | {"GOMEMLIMIT": "160MiB", "HOME": str(folder)},
     )
     processes.wait_until(partial(_answers, settings["ports"][0]), process)
+    _keep_versions(settings["ports"])
 
 
 def stop() -> bool:
@@ -86,6 +88,20 @@ def _flags(ports: list[int], identities: Path) -> list[str]:
     for name, http_port, grpc_port in zip(names, ports[::2], ports[1::2], strict=True):
         flags += [f"-{name}.port={http_port}", f"-{name}.port.grpc={grpc_port}"]
     return flags
+
+
+def _keep_versions(ports: list[int]) -> None:
+    """Turn versioning on, as in production: there, erasing must find every version."""
+    master, filer = f"127.0.0.1:{ports[2]}.{ports[3]}", f"127.0.0.1:{ports[4]}.{ports[5]}"
+    done = subprocess.run(
+        [_program(), "shell", f"-master={master}", f"-filer={filer}"],
+        input=f"s3.bucket.versioning -name {BUCKET} -enable\n",
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    if "Enabled" not in done.stdout:
+        raise Trouble(f"The bucket's versioning could not be turned on: {cause(done.stdout + done.stderr)}.")
 
 
 def _program() -> Path:
