@@ -1,10 +1,10 @@
-// Two lanes, agent above and caller below, drawn by wavesurfer from stored peaks: one signed byte pair (lowest,
-// highest) for each 20 ms and channel. Wavesurfer only draws; it never touches the audio element.
+// Two lanes, agent above and caller below, drawn by wavesurfer from stored peaks: one byte (0 to 127) for each 20 ms
+// and channel, channels side by side. Wavesurfer only draws; it never touches the audio element.
 import WaveSurfer from "../../vendor/wavesurfer-8.0.1.esm.js";
 import { clock } from "./words.js";
 
 const SVG = "http://www.w3.org/2000/svg";
-const STEP = 0.02; // seconds that one pair stands for
+const STEP = 0.02; // seconds that one peak stands for
 const QUIET = 0.035; // of full scale: below this a lane is silent
 const WORTH_SKIPPING = 1.2; // seconds of silence on both lanes
 const LEAD_IN = 0.25; // seconds of silence left before speech
@@ -36,10 +36,8 @@ export class Waveform extends EventTarget {
   async load() {
     const answer = await fetch(this.#root.dataset.waveformUrl, { cache: "no-store" });
     if (!answer.ok) throw new Error(`waveform: ${answer.status}`);
-    const channels = Number(answer.headers.get("X-Channels")) || 2;
-    this.#lanes = lanesOf(new Int8Array(await answer.arrayBuffer()), channels);
+    this.#lanes = lanesOf(new Uint8Array(await answer.arrayBuffer()), Number(this.#root.dataset.channels));
     this.#silences = silencesOf(this.#lanes);
-    this.#root.dataset.channels = String(channels);
     this.#draw();
   }
 
@@ -139,14 +137,9 @@ function svg(name, attributes) {
 }
 
 function lanesOf(bytes, channels) {
-  const steps = Math.floor(bytes.length / (2 * channels));
+  const steps = Math.floor(bytes.length / channels);
   return Array.from({ length: channels }, (_, channel) => {
-    const lane = new Float32Array(steps);
-    for (let step = 0; step < steps; step += 1) {
-      const at = 2 * (step * channels + channel);
-      lane[step] = Math.max(Math.abs(bytes[at]), Math.abs(bytes[at + 1])) / 127;
-    }
-    return lane;
+    return Float32Array.from({ length: steps }, (_, step) => bytes[step * channels + channel] / 127);
   });
 }
 
