@@ -20,9 +20,9 @@ from audit import trail
 from audit.actions import Action
 from audit.actor import Actor, Ref
 from audit.subjects import Subject
-from recordings import keys
+from recordings import copies, keys, tombstones
 from recordings.errors import UnderLegalHold
-from recordings.models import Details, LawfulBasis, Party, PendingObject, Recording, Rendition, State
+from recordings.models import Recording
 from retention import claims, clock_guard, ledger, proof
 from retention.claims import Claim
 from retention.errors import Frozen, MustBeKept, NoSuchErasure, RestrictedFromErasure
@@ -171,7 +171,7 @@ def _within_cap(due: list[Erasure], at: datetime) -> list[Erasure]:
 def _destroy(erasure: Erasure, recording: Recording, *, actor: Actor, at: datetime) -> None:
     erasure.copies = copies_of(recording)
     erasure.keys_destroyed = keys.shred(recording)
-    _leave_tombstone(recording, at)
+    tombstones.bury(recording, now=at)
     trail.forget(Subject.recording(recording.pk), actor=actor, at=at)
     event = trail.record(
         Action.RECORDING_ERASED,
@@ -183,7 +183,7 @@ def _destroy(erasure: Erasure, recording: Recording, *, actor: Actor, at: dateti
         policy=str(erasure.policy_id) if erasure.policy_id else None,
         policy_version=erasure.policy_version,
         keys=erasure.keys_destroyed,
-        copies=len(erasure.copies),
+        copies=len(proof.copy_lines(erasure.copies)),
         sha256=proof.digest_of_copies(erasure.copies),
         due_at=proof.moment(erasure.due_at),
     )
@@ -200,27 +200,16 @@ def _destroy(erasure: Erasure, recording: Recording, *, actor: Actor, at: dateti
 
 
 def copies_of(recording: Recording) -> list[dict[str, str]]:
-    """Return every stored copy: its kind, the hash of its ciphertext, and where it stands until it is gone."""
+    """Return every stored copy: its kind, the hash of its ciphertext, and where it stands until it is gone.
+
+    One that is still being written has no hash yet. It has no key either, and is swept by who wrote it.
+    """
     return [
         {
-            "kind": proof.kind_name(rendition.kind),
-            "sha256": bytes(rendition.sealed_sha256).hex(),
-            "object": rendition.object_name,
-            "version": rendition.object_version,
+            "kind": copy.kind.name.lower(),
+            "sha256": copy.sealed_sha256.hex() if copy.sealed_sha256 else "",
+            "object": copy.object_name,
+            "version": copy.object_version,
         }
-        for rendition in recording.renditions.order_by("kind", "pk")
+        for copy in copies.stored_copies(recording)
     ]
-
-
-def _leave_tombstone(recording: Recording, at: datetime) -> None:
-    """Strip the recording to its random id, its dates and its team; a keyed hash still knows the call."""
-    LawfulBasis.objects.filter(recording=recording).delete()
-    Party.objects.filter(recording=recording).delete()
-    Details.objects.filter(recording=recording).delete()
-    Rendition.objects.filter(recording=recording).delete()
-    # A copy that is being written now will find itself condemned, and is deleted by its own sweep.
-    PendingObject.objects.filter(recording_id=recording.pk).update(is_condemned=True)
-    recording.state, recording.erased_at = State.ERASED, at
-    recording.agent, recording.queue, recording.category, recording.language = None, "", "", ""
-    recording.quarantined_because, recording.derive_at, recording.in_conflict = "", None, False
-    recording.save()

@@ -20,7 +20,7 @@ from audit.actor import Actor, Ref
 from retention.errors import NoSuchPolicy, PolicyInvalid, PolicyNotInForce
 from retention.models import Rescheduling, RetentionPolicy
 from retention.periods import SECONDS, Period, end_of
-from retention.schedule import house
+from retention.schedule import house, lock_policies
 from vault.access.models import Team
 
 LONGEST = {"seconds": 604_800, "days": 36_500, "weeks": 5_200, "months": 1_200, "years": 100}
@@ -48,6 +48,7 @@ def create_policy(terms: Terms, *, actor: Actor, now: datetime) -> RetentionPoli
     :raises PolicyInvalid: if its terms contradict each other.
     """
     check_terms(terms, now=now)
+    lock_policies()
     policy = _write(terms, policy_id=uuid.uuid4(), version=1, actor=actor, now=now)
     _record(Action.POLICY_CREATED, policy, actor=actor, now=now)
     _reschedule(actor, now)
@@ -61,6 +62,7 @@ def change_policy(policy_id: uuid.UUID, terms: Terms, *, actor: Actor, now: date
     :raises PolicyNotInForce: if it was retired.
     """
     check_terms(terms, now=now)
+    lock_policies()
     old = _require_in_force(policy_id)
     _retire(old, actor=actor, now=now)
     policy = _write(terms, policy_id=policy_id, version=old.version + 1, actor=actor, now=now)
@@ -72,6 +74,7 @@ def change_policy(policy_id: uuid.UUID, terms: Terms, *, actor: Actor, now: date
 @transaction.atomic(durable=True)
 def retire_policy(policy_id: uuid.UUID, *, actor: Actor, now: datetime) -> RetentionPolicy:
     """Take a policy out of force; calls to which no other applies then wait for the DPO."""
+    lock_policies()
     policy = _require_in_force(policy_id)
     _retire(policy, actor=actor, now=now)
     trail.record(

@@ -13,7 +13,6 @@ from audit.actor import Actor, Ref
 from recordings.models import Recording
 from retention.errors import NoSuchErasure, NotYetCertified
 from retention.models import Erasure
-from vault.crypto.container import CopyKind
 
 FORMAT = "callvault-erasure/1"
 
@@ -75,19 +74,14 @@ def write_statement(erasure: Erasure) -> str:
 
 
 def copy_lines(copies: Sequence[dict[str, str]]) -> list[str]:
-    """Return one line for each stored copy, sorted."""
-    return sorted(f"copy: {copy['kind']} sha256:{copy['sha256']}" for copy in copies)
+    """Return one line for each stored copy that was complete, sorted."""
+    return sorted(f"copy: {copy['kind']} sha256:{copy['sha256']}" for copy in copies if copy["sha256"])
 
 
 def digest_of_copies(copies: Sequence[dict[str, str]]) -> str:
     """Return the hash by which the event of the destruction names the copies."""
     text = "".join(f"{line}\n" for line in copy_lines(copies))
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def kind_name(kind: int) -> str:
-    """Return the kind of a copy as the proof calls it."""
-    return CopyKind(kind).name.lower()
 
 
 def moment(at: datetime) -> str:

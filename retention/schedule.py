@@ -6,16 +6,31 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
+from django.db import connection
 
 from recordings.facts import CallFacts, Plan
 from retention.models import RetentionPolicy
 from retention.periods import Period
 from retention.rules import House, Rule, compute
 
+_POLICIES = 7_214_003  # any number that every plan and every change of a policy agrees on
+
 
 def plan(call: CallFacts, *, now: datetime) -> Plan:
-    """Return when the call goes under the policies in force, and the month whose keys it gets."""
+    """Return when the call goes under the policies in force, and the month whose keys it gets.
+
+    Within a transaction no policy changes until it ends: a change waits, and then finds the recording.
+    """
+    if connection.in_atomic_block:
+        lock_policies(shared=True)
     return compute(rules_in_force(), call, house=house(), now=now)
+
+
+def lock_policies(*, shared: bool = False) -> None:
+    """Keep policies as they are until the transaction ends, or, not shared, be the one that changes them."""
+    kind = "pg_advisory_xact_lock_shared" if shared else "pg_advisory_xact_lock"
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {kind}(%s)", [_POLICIES])
 
 
 def rules_in_force() -> list[Rule]:
