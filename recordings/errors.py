@@ -166,3 +166,10 @@ class RangeNotSatisfiable(Invalid):
     status = 416
     code = "range-not-satisfiable"
     title = "The recording has no such bytes"
+
+
+class WaveformNotReady(Missing):
+    """Its sweep has not come by yet."""
+
+    code = "waveform-not-ready"
+    title = "The waveform is being made; try again in a few seconds"

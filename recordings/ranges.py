@@ -53,9 +53,11 @@ def minutes(from_ms: int, to_ms: int, length_ms: int) -> list[tuple[int, int]]:
 
 
 def joined(stretches: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Return the same stretches in order, those that touch made one."""
+    """Return the same stretches in order, those that touch made one, without empty ones."""
     found: list[tuple[int, int]] = []
     for from_ms, to_ms in sorted(stretches):
+        if from_ms == to_ms:
+            continue
         if found and from_ms <= found[-1][1]:
             found[-1] = (found[-1][0], max(found[-1][1], to_ms))
         else:

@@ -12,6 +12,7 @@ from django.db import DatabaseError, transaction
 
 from recordings import audio, objects, reading, waveforms
 from recordings.audio import AudioFormat
+from recordings.errors import Restricted, UploadTooLate
 from recordings.models import Recording, Rendition, State
 from vault.crypto.container import CopyKind
 from vault.crypto.errors import NotAuthentic
@@ -33,10 +34,12 @@ def derive_copies(*, now: datetime) -> int:
 
 def derive(recording_id: UUID, *, now: datetime) -> bool:
     """Make the copies that a recording lacks; say whether there was anything to do."""
-    recording = Recording.objects.filter(pk=recording_id, state=State.ACTIVE, is_restricted=False).first()
-    if recording is None:
+    recording = Recording.objects.filter(pk=recording_id).first()
+    if recording is None or recording.state != State.ACTIVE:
         Recording.objects.filter(pk=recording_id).update(derive_at=None)
         return False
+    if recording.is_restricted:  # kept, not used; not even to draw it
+        raise Restricted
     made = {rendition.kind: rendition for rendition in recording.renditions.all()}
     original = made[CopyKind.ORIGINAL]
     format_ = AudioFormat.from_facts(original.facts)
@@ -78,6 +81,8 @@ def _put(
         sealed = objects.put_sealed(pending, pieces, month=recording.key_month, now=now)
         with transaction.atomic(durable=True):
             kept = Recording.objects.select_for_update().require_kept(recording.pk)
+            if kept.key_month != recording.key_month:
+                raise UploadTooLate("Its keys were moved meanwhile.")
             objects.take_into_use(pending, sealed, kept, media_type=media_type, facts=facts, now=now)
     except DatabaseError:
         raise  # it may have been committed after all: the sweep goes by the row

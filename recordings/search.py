@@ -1,0 +1,347 @@
+"""Finding calls: newest first, by page, by what the list shows; and by number or reference, as a disclosure.
+
+Pages go by key, never by offset: ``(started_at, id)`` as one row value, which five million rows answer in a
+millisecond. A number is never in a cursor, a filter or an address.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields
+from datetime import datetime, timedelta
+from typing import Self
+from uuid import UUID
+
+from django.conf import settings
+from django.db import connection, models
+from django.db.models import Exists, OuterRef, Q
+from django.db.models.expressions import RawSQL
+
+from audit import trail
+from audit.actions import Action
+from audit.actor import Actor, Ref
+from recordings import fields as personal_fields
+from recordings import identity, numbers
+from recordings.models import (
+    Basis,
+    BasisStatus,
+    Details,
+    Direction,
+    Party,
+    PlaybackGrant,
+    Recording,
+    RecordingQuerySet,
+)
+from recordings.numbers import NumberKind
+from vault.errors import Invalid
+
+LARGEST_PAGE = 200
+COUNTED = 10_001  # a count beyond this says "more than 10 000"
+DUE_SOON = timedelta(days=2)
+
+
+class BadCursor(Invalid):
+    """It was not made here, or was changed."""
+
+    code = "bad-cursor"
+    title = "This page of the list does not exist; begin with the first"
+
+
+class NothingToSearchFor(Invalid):
+    """Neither a number nor a reference, or a number nobody can be found by."""
+
+    code = "nothing-to-search-for"
+    title = "Type a telephone number or a customer reference"
+
+
+class Standing(models.TextChoices):
+    """States as people filter by them: what the list's last column shows."""
+
+    KEPT = "kept", "Kept"
+    HELD = "held", "On hold"
+    RESTRICTED = "restricted", "Restricted"
+    QUARANTINED = "quarantined", "Quarantined"
+    DUE = "due", "Due within two days"
+    ERASED = "erased", "Erased"
+
+
+@dataclass(frozen=True, slots=True)
+class CallFilters:
+    """What to keep of the list; empty means any."""
+
+    team: UUID | None = None
+    agent: UUID | None = None
+    queue: str = ""
+    started_from: datetime | None = None
+    started_before: datetime | None = None
+    direction: str = ""
+    shortest_s: int | None = None
+    longest_s: int | None = None
+    category: str = ""
+    basis: str = ""
+    basis_status: str = ""
+    state: str = ""
+
+    def names(self) -> str:
+        """Name the filters that are set, for the trail: never what they are set to."""
+        return " ".join(each.name for each in fields(self) if getattr(self, each.name) not in (None, ""))
+
+
+@dataclass(frozen=True, slots=True)
+class CallRow:
+    """One call of the list, its number masked."""
+
+    recording: Recording
+    number: str
+    heard_by_me: bool
+    heard_by_others: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CallPage:
+    """A page of calls; ``older`` and ``newer`` are the cursors of its neighbours, if there are any."""
+
+    rows: list[CallRow]
+    older: str | None
+    newer: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Cursor:
+    started_at: datetime
+    id: UUID
+    is_backwards: bool
+
+    def written(self) -> str:
+        text = json.dumps([self.started_at.isoformat(), self.id.hex, self.is_backwards])
+        return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+    @classmethod
+    def read(cls, text: str) -> Self:
+        try:
+            at, row, is_backwards = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+            started_at = datetime.fromisoformat(at)
+            if started_at.tzinfo is None or not isinstance(is_backwards, bool):
+                raise BadCursor
+            return cls(started_at, UUID(hex=row), is_backwards)
+        except (ValueError, TypeError, AttributeError, binascii.Error):
+            raise BadCursor from None
+
+
+def find(
+    filters: CallFilters, *, actor: Actor, cursor: str | None = None, limit: int = 50, now: datetime
+) -> CallPage:
+    """Return a page of the calls within reach, newest first. That the list was seen is in the trail.
+
+    :raises BadCursor: for a cursor that was not made here.
+    """
+    page = _page(_filtered(filters, actor, now), cursor, limit)
+    trail.record_disclosure(
+        Action.RECORDING_LISTED,
+        actor=actor,
+        target=Ref("page", "recordings"),
+        at=now,
+        count=len(page.rows),
+        filters=filters.names(),
+        page="first" if cursor is None else "further",
+    )
+    return _with_details(page, actor)
+
+
+def find_by_number(
+    number: str,
+    *,
+    filters: CallFilters | None = None,
+    actor: Actor,
+    cursor: str | None = None,
+    limit: int = 50,
+    now: datetime,
+) -> CallPage:
+    """Return the calls on which a number was, newest first; a disclosure, recorded before anything is shown.
+
+    :raises NothingToSearchFor: for what is no number, or a withheld one.
+    """
+    normal = numbers.normalise(number, settings.DEFAULT_COUNTRY)
+    if normal is None:
+        raise NothingToSearchFor
+    indexes = personal_fields.indexes_of("number", normal.tagged, live_months())
+    on_call = Party.objects.filter(recording=OuterRef("pk"), number_index__in=indexes)
+    return _search("number", normal.tagged, Exists(on_call), filters, actor, cursor, limit, now)
+
+
+def find_by_reference(
+    reference: str,
+    *,
+    filters: CallFilters | None = None,
+    actor: Actor,
+    cursor: str | None = None,
+    limit: int = 50,
+    now: datetime,
+) -> CallPage:
+    """Return the calls with a customer's reference, newest first; a disclosure like a search by number.
+
+    :raises NothingToSearchFor: for an empty one.
+    """
+    if not reference.strip():
+        raise NothingToSearchFor
+    indexes = personal_fields.indexes_of("reference", reference, live_months())
+    with_it = Details.objects.filter(recording=OuterRef("pk"), reference_index__in=indexes)
+    return _search("reference", reference, Exists(with_it), filters, actor, cursor, limit, now)
+
+
+def find_by_number_or_reference(
+    text: str,
+    *,
+    filters: CallFilters | None = None,
+    actor: Actor,
+    cursor: str | None = None,
+    limit: int = 50,
+    now: datetime,
+) -> CallPage:
+    """Search by what looks like a number as a number, and by anything else as a reference."""
+    normal = numbers.normalise(text, settings.DEFAULT_COUNTRY)
+    is_number = normal is not None and normal.kind is not NumberKind.SHORT
+    search = find_by_number if is_number else find_by_reference
+    return search(text, filters=filters, actor=actor, cursor=cursor, limit=limit, now=now)
+
+
+def count(filters: CallFilters, *, actor: Actor, now: datetime) -> int:
+    """Return how many calls there are, at most 10 001, which means more than 10 000."""
+    return _filtered(filters, actor, now).order_by()[:COUNTED].count()
+
+
+def live_months() -> list[str]:
+    """Return the months whose keys are in use, by hopping along the index from one to the next."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            WITH RECURSIVE months(month) AS (
+                (SELECT min(key_month) FROM recordings_recording)
+                UNION ALL
+                SELECT (SELECT min(key_month) FROM recordings_recording WHERE key_month > month)
+                FROM months WHERE month IS NOT NULL
+            )
+            SELECT month FROM months WHERE month IS NOT NULL
+            """
+        )
+        return [month for (month,) in cursor.fetchall()]
+
+
+def _search(
+    column: str,
+    value: str,
+    condition: Exists,
+    filters: CallFilters | None,
+    actor: Actor,
+    cursor: str | None,
+    limit: int,
+    now: datetime,
+) -> CallPage:
+    filters = filters or CallFilters()
+    page = _page(_filtered(filters, actor, now).filter(condition), cursor, limit)
+    trail.record_disclosure(
+        Action.RECORDING_SEARCHED,
+        actor=actor,
+        target=Ref("page", "recordings"),
+        at=now,
+        field=column,
+        query=identity.of_query(column, value).hex(),
+        count=len(page.rows),
+        filters=filters.names(),
+    )
+    return _with_details(page, actor)
+
+
+def _filtered(filters: CallFilters, actor: Actor, now: datetime) -> RecordingQuerySet:
+    found = Recording.objects.visible_to(actor)
+    equals = {
+        "team_id": filters.team,
+        "agent_id": filters.agent,
+        "queue": filters.queue,
+        "direction": _known(filters.direction, Direction),
+        "category": filters.category,
+        "basis": _known(filters.basis, Basis),
+        "started_at__gte": filters.started_from,
+        "started_at__lt": filters.started_before,
+        "duration_ms__gte": None if filters.shortest_s is None else filters.shortest_s * 1000,
+        "duration_ms__lte": None if filters.longest_s is None else filters.longest_s * 1000,
+    }
+    found = found.filter(**{name: value for name, value in equals.items() if value not in (None, "")})
+    if filters.basis_status == "none":
+        found = found.filter(basis_status="")
+    elif filters.basis_status:
+        found = found.filter(basis_status=_known(filters.basis_status, BasisStatus))
+    if filters.state:
+        found = found.filter(_standing(_known(filters.state, Standing), now))
+    return found
+
+
+def _known(value: str, choices: type[models.TextChoices]) -> str:
+    if value and value not in choices.values:
+        raise Invalid("A filter has a value that is not one of its choices.", code="unknown-filter")
+    return value
+
+
+def _standing(state: str, now: datetime) -> Q:
+    free = Q(is_held=False, is_restricted=False, is_frozen=False)
+    return {
+        Standing.KEPT.value: Q(state="active") & free,
+        Standing.HELD.value: Q(is_held=True) | Q(is_frozen=True),
+        Standing.RESTRICTED.value: Q(is_restricted=True),
+        Standing.QUARANTINED.value: Q(state="quarantined"),
+        Standing.DUE.value: ~Q(state="erased") & free & Q(expires_at__lte=now + DUE_SOON),
+        Standing.ERASED.value: Q(state="erased"),
+    }[state]
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    rows: list[Recording] = field(default_factory=list)
+    older: str | None = None
+    newer: str | None = None
+
+
+def _page(found: RecordingQuerySet, cursor: str | None, limit: int) -> _Found:
+    """Return one page by key, looking one row further to know whether there is a next."""
+    limit = max(1, min(limit, LARGEST_PAGE))
+    at = _Cursor.read(cursor) if cursor else None
+    backwards = at is not None and at.is_backwards
+    if at is not None:
+        # The row value alone decides; the plain comparison is what lets the planner begin in the index.
+        found = found.filter(**{f"started_at__{'gte' if backwards else 'lte'}": at.started_at})
+        found = found.filter(_beside(at))
+    order = ("started_at", "id") if backwards else ("-started_at", "-id")
+    rows = list(found.select_related("team", "agent").order_by(*order)[: limit + 1])
+    has_more = len(rows) > limit
+    rows = rows[:limit][::-1] if backwards else rows[:limit]
+    has_older, has_newer = (at is not None, has_more) if backwards else (has_more, at is not None)
+    return _Found(
+        rows,
+        older=_Cursor(rows[-1].started_at, rows[-1].pk, False).written() if rows and has_older else None,
+        newer=_Cursor(rows[0].started_at, rows[0].pk, True).written() if rows and has_newer else None,
+    )
+
+
+def _beside(at: _Cursor) -> models.expressions.Combinable | Q:
+    sign = ">" if at.is_backwards else "<"
+    sql = f'("recordings_recording"."started_at", "recordings_recording"."id") {sign} (%s, %s)'
+    return RawSQL(sql, (at.started_at, at.id), output_field=models.BooleanField())  # noqa: S611 - no input in the SQL
+
+
+def _with_details(page: _Found, actor: Actor) -> CallPage:
+    masked = personal_fields.masked_numbers(page.rows)
+    by_me, by_others = _who_heard(page.rows, actor)
+    rows = [CallRow(row, masked.get(row.pk, ""), row.pk in by_me, row.pk in by_others) for row in page.rows]
+    return CallPage(rows, page.older, page.newer)
+
+
+def _who_heard(rows: Sequence[Recording], actor: Actor) -> tuple[set[UUID], set[UUID]]:
+    sent = PlaybackGrant.objects.filter(recording__in=rows, last_sent_at__isnull=False)
+    pairs = set(sent.values_list("recording_id", "account_id"))
+    return (
+        {recording for recording, account in pairs if account == actor.id},
+        {recording for recording, account in pairs if account != actor.id},
+    )

@@ -1,0 +1,116 @@
+"""Which seconds leave: written down before they do, narrowed afterwards to what was really sent."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterator
+from datetime import datetime
+from threading import Lock
+from uuid import UUID
+
+import structlog
+from django.db import DatabaseError, connection, transaction
+from django.db.models import F
+from django.db.models.functions import Coalesce, Greatest, Least
+
+from audit import trail
+from audit.actions import Action
+from audit.actor import Actor, Ref
+from audit.trail import TrailUnavailable
+from recordings import ranges
+from recordings.models import GrantWindow, PlaybackGrant
+from recordings.standing import Standing
+
+Window = tuple[int, int]
+_PIECE = 65_536
+_KEPT_GRANTS = 1_000
+
+log = structlog.get_logger("recordings.sent")
+
+
+def open_windows(stands: Standing, windows: list[Window], *, actor: Actor, now: datetime) -> None:
+    """Commit the windows that this process has not committed yet for this grant, and their event.
+
+    :raises TrailUnavailable: if that does not succeed in time; then nothing may leave.
+    """
+    new = [window for window in windows if window[0] not in _opened_of(stands.grant_id)]
+    if not new:
+        return
+    try:
+        with transaction.atomic(durable=True):
+            with connection.cursor() as cursor:
+                cursor.execute(f"SET LOCAL statement_timeout = {trail.TIME_LIMIT_MS:d}")
+            rows = [
+                GrantWindow(grant_id=stands.grant_id, from_ms=from_ms, to_ms=to_ms, opened_at=now)
+                for from_ms, to_ms in new
+            ]
+            # Another process may have opened one of them; its event stands there too.
+            GrantWindow.objects.bulk_create(rows, ignore_conflicts=True)
+            for from_ms, to_ms in ranges.joined(new):
+                trail.record(
+                    Action.PLAYBACK_WINDOW,
+                    actor=actor,
+                    target=Ref("recording", str(stands.recording_id)),
+                    at=now,
+                    purpose=stands.grant.purpose.code,
+                    grant=str(stands.grant_id),
+                    from_ms=from_ms,
+                    to_ms=to_ms,
+                )
+    except DatabaseError as error:
+        connection.close_if_unusable_or_obsolete()
+        raise TrailUnavailable("What you asked for cannot be recorded now, so it is not served.") from error
+    _opened_of(stands.grant_id).update(from_ms for from_ms, _ in new)
+
+
+def tracked(
+    stands: Standing, start: int, windows: list[Window], pieces: Iterator[memoryview], *, now: datetime
+) -> Iterator[memoryview]:
+    """Yield the pieces in 64 KiB; when the answer ends, however it does, note what of it was sent."""
+    at = start
+    try:
+        for piece in pieces:
+            for offset in range(0, len(piece), _PIECE):
+                part = piece[offset : offset + _PIECE]
+                at += len(part)  # counted before it leaves: of a broken answer, rather too much
+                yield part
+    finally:
+        if at > start:
+            _note(stands, start, at, windows, now)
+
+
+def forget(grant_id: UUID) -> None:
+    """Drop what this process remembers of a grant that is over."""
+    with _lock:
+        _opened.pop(grant_id, None)
+
+
+_lock = Lock()
+_opened: OrderedDict[UUID, set[int]] = OrderedDict()
+
+
+def _opened_of(grant_id: UUID) -> set[int]:
+    """Return which windows of a grant this process has committed; forgetting one only commits it again."""
+    with _lock:
+        found = _opened.setdefault(grant_id, set())
+        _opened.move_to_end(grant_id)
+        while len(_opened) > _KEPT_GRANTS:
+            _opened.popitem(last=False)
+        return found
+
+
+def _note(stands: Standing, start: int, end: int, windows: list[Window], now: datetime) -> None:
+    from_ms, to_ms = stands.audio.ms_at(start), stands.audio.ms_at(end)
+    try:
+        for window_from, window_to in windows:
+            first, last = max(from_ms, window_from), min(to_ms, window_to)
+            # Bytes of the header play nothing; the window says so, rather than that all may have been sent.
+            if first <= last:
+                GrantWindow.objects.filter(grant_id=stands.grant_id, from_ms=window_from).update(
+                    sent_from_ms=Least(Coalesce(F("sent_from_ms"), first), first),
+                    sent_to_ms=Greatest(Coalesce(F("sent_to_ms"), last), last),
+                )
+        PlaybackGrant.objects.filter(pk=stands.grant_id).update(last_sent_at=now)
+    except DatabaseError as error:
+        # The windows stay as they were committed: possibly sent, all of them.
+        log.error("what was sent is not noted", grant=str(stands.grant_id), error=type(error).__name__)
