@@ -1,5 +1,7 @@
 """Structured logs: one JSON object a line. Nothing personal belongs in a log; ids and codes do."""
 
+import sys
+import traceback
 from typing import Any
 
 import structlog
@@ -18,7 +20,23 @@ def formatter() -> structlog.stdlib.ProcessorFormatter:
         foreign_pre_chain=_SHARED,
         processors=[
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-            structlog.processors.format_exc_info,
+            _without_texts,
             structlog.processors.JSONRenderer(),
         ],
     )
+
+
+def _without_texts(logger: Any, method: str, event: dict[str, Any]) -> dict[str, Any]:
+    """Keep of an error its class and place: its text, and an address, may hold what no log should."""
+    error_info = event.pop("exc_info", None)
+    if error_info is True:
+        error_info = sys.exc_info()
+    if isinstance(error_info, BaseException):
+        error_info = (type(error_info), error_info, error_info.__traceback__)
+    if error_info and error_info[0] is not None:
+        frames = traceback.extract_tb(error_info[2])
+        event["error"] = f"{error_info[0].__module__}.{error_info[0].__qualname__}"
+        event["frames"] = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames[-12:]]
+    if str(event.get("logger", "")).startswith("django."):
+        event["event"] = str(event["event"]).partition(": /")[0]
+    return event

@@ -7,13 +7,12 @@ import binascii
 import json
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 from uuid import UUID
 
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
-from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.views import SpectacularJSONAPIView
 
 from vault.errors import Invalid
@@ -113,45 +112,6 @@ class KeyPages:
             raise CursorNotValid(
                 _("This cursor is not one of this list. Start from the first page.")
             ) from None
-
-
-class Schema(AutoSchema):
-    """DRF's views as OpenAPI, with the problems (RFC 9457) that any of them may answer."""
-
-    def _get_response_bodies(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
-        responses: dict[str, Any] = super()._get_response_bodies(*args, **kwargs)
-        responses["default"] = {
-            "description": "Refused: an RFC 9457 problem.",
-            "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
-        }
-        return responses
-
-
-def add_problem(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
-    """Describe the problem that every operation refers to (a post-processing hook of drf-spectacular)."""
-    text = {"type": "string"}
-    result["components"].setdefault("schemas", {})["Problem"] = {
-        "type": "object",
-        "description": "Why the request was refused (RFC 9457).",
-        "required": ["type", "title", "status", "detail", "code", "request_id"],
-        "properties": {
-            "type": {
-                "type": "string",
-                "format": "uri",
-                "description": "urn:callvault:problem: and the code.",
-            },
-            "title": text,
-            "status": {"type": "integer"},
-            "detail": text,
-            "code": {"type": "string", "description": "Stable; programs decide by it."},
-            "request_id": text,
-            "event_id": {"type": "string", "description": "The refusal's event in the trail, if recorded."},
-            "errors": {"type": "object", "description": "What is wrong, by field."},
-            "facts": {"type": "object", "additionalProperties": text},
-            "retry_after": {"type": "integer", "description": "Seconds until it makes sense to try again."},
-        },
-    }
-    return result
 
 
 class Description(SpectacularJSONAPIView):

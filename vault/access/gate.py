@@ -65,8 +65,7 @@ def requires(permission: Permission | None = None, /, **by_method: Permission) -
 
 def permissions_named(view: Callable[..., Any]) -> dict[str, Permission] | Permission | None:
     """Return what a view asks for: one permission, one for each method, or nothing."""
-    marked = getattr(view, "view_class", None) or getattr(view, "cls", None) or view
-    for place in (view, marked):
+    for place in (view, _class_of(view)):
         by_method: dict[str, Permission] | None = getattr(place, "required_permissions", None)
         if by_method is not None:
             return by_method
@@ -74,6 +73,11 @@ def permissions_named(view: Callable[..., Any]) -> dict[str, Permission] | Permi
         if permission is not None:
             return permission
     return None
+
+
+def _class_of(view: Callable[..., Any]) -> Any:
+    """Return the class behind a view of Django's or DRF's, or the function itself."""
+    return getattr(view, "view_class", None) or getattr(view, "cls", None) or view
 
 
 class Gate:
@@ -100,7 +104,7 @@ class Gate:
                 return refusals.method_not_allowed(request, sorted(named))
             named = named[method]
         try:
-            caller = callers.identify(request, briefly=getattr(view, "asked_often", False))
+            caller = callers.identify(request, briefly=getattr(_class_of(view), "asked_often", False))
             self._check(request, view, caller, named)
         except callers.NotSignedIn as refusal:
             return self._ask_to_sign_in(request, refusal)
