@@ -6,7 +6,10 @@ its HTTP status (RFC 9457 problem or page) and record it in the trail.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from django.utils.functional import _StrPromise
 
 
 class Refusal(Exception):
@@ -14,10 +17,10 @@ class Refusal(Exception):
 
     status: ClassVar[int] = 400
     code: ClassVar[str] = "refused"
-    title: ClassVar[str] = "Refused"
+    title: ClassVar[str | _StrPromise] = "Refused"
 
     def __init__(self, detail: str = "", *, code: str | None = None, **facts: str) -> None:
-        super().__init__(detail or self.title)
+        super().__init__(detail or str(self.title))
         self.detail = detail or str(self.title)
         self.reason = code or self.code
         self.facts = facts
