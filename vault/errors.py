@@ -31,7 +31,7 @@ class Invalid(Refusal):
 
     status = 400
     code = "invalid"
-    title = "The request is not valid"
+    title: ClassVar[str | _StrPromise] = "The request is not valid"
 
 
 class Forbidden(Refusal):
@@ -39,7 +39,7 @@ class Forbidden(Refusal):
 
     status = 403
     code = "not-allowed"
-    title = "Not allowed"
+    title: ClassVar[str | _StrPromise] = "Not allowed"
 
 
 class Missing(Refusal):
@@ -47,7 +47,7 @@ class Missing(Refusal):
 
     status = 404
     code = "not-found"
-    title = "Not found"
+    title: ClassVar[str | _StrPromise] = "Not found"
 
 
 class Conflict(Refusal):
@@ -55,7 +55,7 @@ class Conflict(Refusal):
 
     status = 409
     code = "conflict"
-    title = "Not possible in this state"
+    title: ClassVar[str | _StrPromise] = "Not possible in this state"
 
 
 class Unavailable(Refusal):
@@ -63,4 +63,4 @@ class Unavailable(Refusal):
 
     status = 503
     code = "unavailable"
-    title = "Not available now"
+    title: ClassVar[str | _StrPromise] = "Not available now"
