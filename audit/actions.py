@@ -188,7 +188,7 @@ FACTS: dict[Action, frozenset[str]] = {
     # The trail itself
     Action.TRAIL_SEARCHED: _facts("filters count page"),
     Action.TRAIL_EVENT_READ: _facts("event"),
-    Action.TRAIL_EXPORTED: _facts("format scope filters personal"),
+    Action.TRAIL_EXPORTED: _facts("format scope filters personal_data"),
     Action.TRAIL_EXPORT_FINISHED: _facts("events size sha256 tree_size"),
     Action.TRAIL_EXPORT_DOWNLOADED: _facts("events size sha256"),
     Action.TRAIL_EXPORT_EXPIRED: _facts("why"),
@@ -201,4 +201,52 @@ FACTS: dict[Action, frozenset[str]] = {
     Action.SETTINGS_CHANGED: _facts("name old new"),
     Action.JOB_FAILED: _facts("job"),
     Action.IMPORT_RUN: _facts("accepted repeated refused quarantined"),
+}
+
+# How people ask for events: what somebody heard or saw, changed, let go, and so on. "refused" is an outcome.
+GROUPS: dict[str, frozenset[Action]] = {
+    "heard": frozenset(
+        action
+        for action in Action
+        if action.value.startswith("playback.")
+        or action
+        in (
+            Action.RECORDING_LISTED,
+            Action.RECORDING_SEARCHED,
+            Action.RECORDING_VIEWED,
+            Action.RECORDING_NUMBER_REVEALED,
+            Action.ERASURE_PROOF_READ,
+        )
+    ),
+    "changed": frozenset(
+        action
+        for action in Action
+        if action.value.split(".")[0]
+        in (
+            "basis",
+            "purpose",
+            "restriction",
+            "freeze",
+            "hold",
+            "policy",
+            "settings",
+            "token",
+            "team",
+            "account",
+        )
+        or action == Action.RECORDING_EXPIRY_SET
+    ),
+    "brought": frozenset(
+        action
+        for action in Action
+        if action.value.startswith(("recording.ingest", "recording.quarantin", "import."))
+        or action in (Action.RECORDING_ANNOUNCED, Action.RECORDING_RELEASED_FROM_QUARANTINE)
+    ),
+    "erased": frozenset(
+        action
+        for action in Action
+        if action.value.startswith("erasure.") or action == Action.RECORDING_ERASED
+    ),
+    "signed-in": frozenset(action for action in Action if action.value.startswith("session.")),
+    "trail": frozenset(action for action in Action if action.value.startswith("trail.")),
 }

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from django.db import connection
 
-from audit import subjects
+from audit import export, subjects
 from vault import clock
 from vault.jobs.periodic import periodic
 
@@ -19,3 +19,15 @@ def make_partitions() -> int:
         cursor.execute("SELECT audit_make_partitions()")
         (made,) = cursor.fetchone()
     return int(made)
+
+
+@periodic("audit.run_exports")
+def run_exports() -> int:
+    """Make the packages that are waiting."""
+    return export.run_waiting(now=clock.now())
+
+
+@periodic("audit.expire_exports")
+def expire_exports() -> int:
+    """Remove packages that were fetched, failed or are a day old."""
+    return export.expire(now=clock.now())

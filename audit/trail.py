@@ -21,7 +21,7 @@ from audit.actor import Actor, Ref
 from audit.canonical import Value, canonical
 from audit.ids import new_uuid
 from audit.models import AuditEvent
-from audit.subjects import Subject
+from audit.subjects import Subject as Subject
 from vault.errors import Refusal, Unavailable
 
 Fact = str | int | bool | None
@@ -82,7 +82,7 @@ def record(
     body: dict[str, Value] = {
         "v": 1,
         "id": str(event_id),
-        "at": _moment(at),
+        "at": moment(at),
         "action": action.value,
         "outcome": outcome.value,
         "actor": _filled({"kind": actor.kind.value, "id": str(actor.id or ""), "role": actor.role}),
@@ -252,7 +252,8 @@ _INSERT = (
 )
 
 
-def _moment(at: datetime) -> str:
+def moment(at: datetime) -> str:
+    """Return a moment as entries write it: UTC, six decimals, Z."""
     if at.tzinfo is None:
         raise ValueError("a moment needs its time zone")
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

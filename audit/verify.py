@@ -870,7 +870,7 @@ class _Reader:
                         "ADDENDUM ALTERED", index, "has an addendum about somebody else"
                     )
                 if subject == f"account:{actor}" or subject.startswith("day:"):
-                    names = told["fields"]
+                    names = {**told["fields"], **names}
             elif subject.split(":")[0] in self._withheld:
                 self._export.withheld += 1
             elif line is not None and _claims(line, subject):

@@ -1,0 +1,173 @@
+"""Check the trail against itself, now: every row, every leaf, every tile, the newest signature.
+
+It finds what changed since the last checkpoint that it trusts, which is its own: whoever holds the signing
+key can rewrite and sign again. Only a checkpoint held outside shows that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from audit import checkpoints, log_key, trail
+from audit.actions import Action
+from audit.actor import Actor, Ref
+from audit.models import AuditEvent, Checkpoint, Leaf, Tile
+from audit.tree import TILE_WIDTH, Edge, FullTile, leaf_hash
+from audit.tree_head import CheckpointRefused, open_checkpoint
+from vault.crypto.errors import NoteRefused
+
+BATCH = 16 * TILE_WIDTH
+MOST_FINDINGS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """What a check has found: how many events it read, and everything that is wrong."""
+
+    size: int
+    findings: list[str]
+
+    @property
+    def is_whole(self) -> bool:
+        """Say whether nothing was found."""
+        return not self.findings
+
+
+def check_trail(*, actor: Actor, now: datetime) -> CheckResult:
+    """Check the whole trail up to the newest checkpoint, and record that it was checked."""
+    checkpoint = checkpoints.newest()
+    findings = list(_findings(checkpoint)) if checkpoint else []
+    result = CheckResult(checkpoint.size if checkpoint else 0, findings)
+    with transaction.atomic(durable=True):
+        trail.record(
+            Action.TRAIL_VERIFIED,
+            actor=actor,
+            target=Ref("trail", settings.AUDIT_ORIGIN),
+            at=now,
+            tree_size=result.size,
+            whole=result.is_whole,
+            findings=len(findings),
+            first_finding=findings[0][:500] if findings else None,
+        )
+    return result
+
+
+def last_check() -> AuditEvent | None:
+    """Return the event of the last check; None if there never was one."""
+    return AuditEvent.objects.filter(action=Action.TRAIL_VERIFIED.value).order_by("-id").first()
+
+
+def _findings(checkpoint: Checkpoint) -> Iterator[str]:
+    edge, counters, found = Edge(), dict[UUID, int](), 0
+    for first in range(0, checkpoint.size, BATCH):
+        leaves = list(
+            Leaf.objects.filter(index__gte=first, index__lt=min(first + BATCH, checkpoint.size)).order_by(
+                "index"
+            )
+        )
+        for finding in _check_batch(first, leaves, edge, counters, checkpoint.size):
+            yield finding
+            found += 1
+            if found == MOST_FINDINGS:
+                yield _("There is more; this check stops here.")
+                return
+    yield from _check_signature(checkpoint, edge)
+
+
+def _check_batch(
+    first: int, leaves: list[Leaf], edge: Edge, counters: dict[UUID, int], size: int
+) -> Iterator[str]:
+    expected = min(BATCH, size - first)
+    if [leaf.index for leaf in leaves] != list(range(first, first + expected)):
+        yield _("The tree lacks leaves between %(first)d and %(last)d.") % {
+            "first": first,
+            "last": first + expected - 1,
+        }
+    moments = [leaf.recorded_at for leaf in leaves]
+    ids = [leaf.event_id for leaf in leaves]
+    found = (
+        AuditEvent.objects.filter(id__in=ids, recorded_at__range=(min(moments), max(moments))) if ids else ()
+    )
+    rows = {event.id: event for event in found}
+    for leaf in leaves:
+        event = rows.get(leaf.event_id)
+        if event is None:
+            yield _("Event %(index)d is gone.") % {"index": leaf.index}
+            continue
+        if leaf_hash(bytes(event.entry)) != bytes(leaf.hash):
+            yield _("Event %(index)d is not what was hashed.") % {"index": leaf.index}
+        elif columns := _differing_columns(event):
+            yield _("Event %(index)d differs from its entry in: %(columns)s.") % {
+                "index": leaf.index,
+                "columns": ", ".join(columns),
+            }
+        before = counters.get(event.writer, 0)
+        if event.counter != before + 1:
+            yield _("Before event %(index)d its writer's event %(number)d is missing or moved.") % {
+                "index": leaf.index,
+                "number": before + 1,
+            }
+        counters[event.writer] = event.counter
+    full = edge.append(bytes(leaf.hash) for leaf in leaves)
+    yield from _check_tiles(full)
+
+
+def _differing_columns(event: AuditEvent) -> list[str]:
+    """Return the columns that do not repeat what the entry says."""
+    body: dict[str, Any] = event.body
+    actor, target = body.get("actor", {}), body.get("target", {})
+    told = {
+        "id": body.get("id"),
+        "occurred_at": body.get("at"),
+        "action": body.get("action"),
+        "outcome": body.get("outcome"),
+        "actor_kind": actor.get("kind"),
+        "actor_id": actor.get("id"),
+        "actor_role": actor.get("role", ""),
+        "target_kind": target.get("kind"),
+        "target_id": target.get("id"),
+        "purpose": body.get("purpose", ""),
+        "writer": body.get("writer"),
+        "counter": body.get("counter"),
+    }
+    stored = {
+        **{name: getattr(event, name) for name in told},
+        "id": str(event.id),
+        "occurred_at": trail.moment(event.occurred_at),
+        "actor_id": str(event.actor_id) if event.actor_id else None,
+        "writer": str(event.writer),
+    }
+    return [name for name in told if told[name] != stored[name]]
+
+
+def _check_tiles(full: list[FullTile]) -> Iterator[str]:
+    for level in {tile.level for tile in full}:
+        made = {tile.number: (tile.hashes, tile.root) for tile in full if tile.level == level}
+        stored = {
+            tile.number: (bytes(tile.hashes), bytes(tile.root))
+            for tile in Tile.objects.filter(level=level, number__in=made)
+        }
+        for number in sorted(made):
+            if stored.get(number) != made[number]:
+                yield _("Tile %(level)d/%(number)d is not what its leaves give.") % {
+                    "level": level,
+                    "number": number,
+                }
+
+
+def _check_signature(checkpoint: Checkpoint, edge: Edge) -> Iterator[str]:
+    try:
+        head = open_checkpoint(checkpoint.note, [log_key.verifier()], origin=settings.AUDIT_ORIGIN)
+    except (NoteRefused, CheckpointRefused):
+        yield _("The newest checkpoint is not signed by the log's key.")
+        return
+    if (head.size, head.root) != (edge.size, edge.root()):
+        yield _("The events do not lead to the signed root.")

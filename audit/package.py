@@ -1,0 +1,260 @@
+"""What an export holds, written as a stream: a zip of entries, tiles, checkpoints, keys and the verifier.
+
+Nothing of it stands in memory or on disk as a whole. ``docs/spec/audit-log.md`` specifies the format.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import zipfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import cast
+
+from django.db.models import Max, Q, QuerySet
+from django.db.models.functions import TruncDate
+
+from audit import events, log_key, verify
+from audit.actions import Action
+from audit.canonical import Value
+from audit.events import EventFilters, Told
+from audit.models import Anchor, AuditEvent, Checkpoint, Leaf, Tile
+from audit.tiles import StoredTiles
+from audit.tree import TILE_WIDTH, leaf_hash, tile_path
+
+BATCH = 2_048
+MOST_CHECKPOINTS = 400
+ALL_SUBJECTS = ("account", "day", "recording")
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What was asked for, and the checkpoint that fixes it."""
+
+    export_id: str
+    checkpoint: Checkpoint
+    filters: EventFilters
+    format: str
+    with_personal: bool
+    made_at: datetime
+
+    @property
+    def is_whole(self) -> bool:
+        """Say whether the package is to hold every event."""
+        return not self.filters.as_facts()
+
+
+@dataclass(frozen=True, slots=True)
+class _Numbered:
+    index: int
+    told: Told
+
+
+def count_entries(order: Order) -> int:
+    """Return how many entries the package will hold."""
+    return order.checkpoint.size if order.is_whole else _leaves(order).count()
+
+
+def write_package(order: Order, on_progress: Callable[[int], None]) -> Iterator[bytes]:
+    """Yield the zip, piece by piece, telling how many entries have been written."""
+    pipe = _Pipe()
+    sizes: dict[str, int] = {}
+    kept_tiles: set[int] = set()
+    count = 0
+    with zipfile.ZipFile(cast(io.BytesIO, pipe), "w", zipfile.ZIP_DEFLATED) as archive:
+
+        def member(name: str, pieces: Iterable[bytes]) -> Iterator[bytes]:
+            stamp = order.made_at.astimezone(UTC).timetuple()[:6]
+            info = zipfile.ZipInfo(name, stamp)
+            info.compress_type = zipfile.ZIP_STORED if name.startswith("tile/") else zipfile.ZIP_DEFLATED
+            sizes[name] = 0
+            with archive.open(info, "w", force_zip64=name.endswith((".jsonl", ".csv"))) as file:
+                for piece in pieces:
+                    sizes[name] += len(piece)
+                    file.write(piece)
+                    yield from pipe.take()
+            yield from pipe.take()
+
+        def entries() -> Iterator[bytes]:
+            nonlocal count
+            for batch in _numbered(order):
+                kept_tiles.update(one.index // TILE_WIDTH for one in batch)
+                count += len(batch)
+                yield b"".join(map(_entry_line, batch))
+                on_progress(count)
+
+        for name, content in _plain_files(order):
+            yield from member(name, [content])
+        yield from member("entries.jsonl", entries())
+        if order.with_personal:
+            yield from member("addenda.jsonl", _addenda(order))
+        if order.format == "csv":
+            yield from member("entries.csv", _csv(order))
+        enclosed = _enclosed_checkpoints(order)
+        for checkpoint in enclosed:
+            yield from member(f"checkpoints/{checkpoint.size}", [checkpoint.note.encode()])
+        kept_tiles.update(checkpoint.size // TILE_WIDTH for checkpoint in enclosed)
+        for name, hashes in _tiles(order, kept_tiles):
+            yield from member(name, [hashes])
+        yield from member("manifest.json", [_manifest(order, sizes, count)])
+    yield from pipe.take()
+
+
+class _Pipe(io.RawIOBase):
+    """Takes what the archive writes, for whoever asks next."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._waiting: list[bytes] = []
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, piece: object) -> int:
+        kept = bytes(cast(bytes, piece))
+        self._waiting.append(kept)
+        return len(kept)
+
+    def take(self) -> Iterator[bytes]:
+        waiting, self._waiting = self._waiting, []
+        if waiting:
+            yield b"".join(waiting)
+
+
+def _leaves(order: Order) -> QuerySet[Leaf]:
+    leaves = Leaf.objects.filter(index__lt=order.checkpoint.size)
+    if order.is_whole:
+        return leaves
+    chosen = Q(event_id__in=order.filters.apply(AuditEvent.objects.all()).values("id"))
+    # Why an addendum is missing must be in the package too.
+    forgotten = AuditEvent.objects.filter(action=Action.TRAIL_FORGOTTEN.value).values("id")
+    return leaves.filter(chosen | Q(event_id__in=forgotten))
+
+
+def _numbered(order: Order) -> Iterator[list[_Numbered]]:
+    """Yield the events in the order of the tree, some at a time."""
+    leaves, last = _leaves(order), -1
+    while True:
+        rows = list(leaves.filter(index__gt=last).order_by("index")[:BATCH])
+        if not rows:
+            return
+        last = rows[-1].index
+        moments = [row.recorded_at for row in rows]
+        found = AuditEvent.objects.filter(
+            id__in=[row.event_id for row in rows], recorded_at__range=(min(moments), max(moments))
+        )
+        by_id = {event.id: event for event in found}
+        if order.with_personal:
+            told = {one.event.id: one for one in events.tell(by_id.values())}
+        else:
+            told = {event.id: Told(event) for event in by_id.values()}
+        # A row that is gone from the table is left out: the verifier names the gap.
+        yield [_Numbered(row.index, told[row.event_id]) for row in rows if row.event_id in told]
+
+
+def _entry_line(one: _Numbered) -> bytes:
+    return b'{"entry":' + bytes(one.told.event.entry) + b',"index":%d}\n' % one.index
+
+
+def _addenda(order: Order) -> Iterator[bytes]:
+    for batch in _numbered(order):
+        opened = (part.raw for one in batch for part in one.told.addenda)
+        yield b"".join(raw + b"\n" for raw in opened if raw is not None)
+
+
+def _csv(order: Order) -> Iterator[bytes]:
+    yield _csv_lines([verify.CSV_COLUMNS])
+    for batch in _numbered(order):
+        yield _csv_lines([_csv_row(one) for one in batch])
+
+
+def _csv_row(one: _Numbered) -> list[str]:
+    entry = bytes(one.told.event.entry)
+    names = {"name": one.told.actor_name, "address": one.told.actor_address}
+    return verify.csv_row(one.index, json.loads(entry), leaf_hash(entry), names)
+
+
+def _csv_lines(rows: Sequence[Sequence[str]]) -> bytes:
+    text = io.StringIO(newline="")
+    csv.writer(text, lineterminator="\r\n").writerows(rows)
+    return text.getvalue().encode()
+
+
+def _plain_files(order: Order) -> Iterator[tuple[str, bytes]]:
+    yield "README.txt", _readme(order).encode()
+    yield "verify.py", Path(verify.__file__).read_bytes()
+    yield "keys.txt", f"{log_key.verifier().vkey}\n".encode()
+    yield "checkpoint", order.checkpoint.note.encode()
+
+
+def _enclosed_checkpoints(order: Order) -> list[Checkpoint]:
+    """Return the checkpoints that are anchored, and the last of each day."""
+    earlier = Checkpoint.objects.filter(size__lt=order.checkpoint.size)
+    days = earlier.annotate(day=TruncDate("signed_at", tzinfo=UTC)).values("day").annotate(last=Max("size"))
+    wanted = Q(size__in=days.values("last")) | Q(size__in=Anchor.objects.values("size"))
+    return list(earlier.filter(wanted).order_by("-size")[:MOST_CHECKPOINTS])
+
+
+def _tiles(order: Order, kept: set[int]) -> Iterator[tuple[str, bytes]]:
+    """Yield every tile from level 1 up, and of level 0 those that hold something of the package."""
+    size = order.checkpoint.size
+    level = 0
+    while count := size >> 8 * level:
+        full, width = divmod(count, TILE_WIDTH)
+        for first in range(0, full, BATCH):
+            span = range(first, min(first + BATCH, full))
+            wanted = [number for number in span if level or number in kept]
+            rows = Tile.objects.filter(level=level, number__in=wanted).order_by("number")
+            for number, hashes in rows.values_list("number", "hashes"):
+                yield tile_path(level, number), bytes(hashes)
+        if width:
+            yield tile_path(level, full, width), StoredTiles()(level, full, width)
+        level += 1
+
+
+def _manifest(order: Order, sizes: dict[str, int], count: int) -> bytes:
+    manifest: dict[str, Value] = {
+        "format": verify.EXPORT_FORMAT,
+        "origin": log_key.verifier().name,
+        "size": order.checkpoint.size,
+        "events": count,
+        "scope": "whole" if order.is_whole else "selection",
+        "filters": {**order.filters.as_facts()},
+        "withheld": [] if order.with_personal else list(ALL_SUBJECTS),
+        "export": order.export_id,
+        "made_at": order.made_at.astimezone(UTC).isoformat(),
+        "files": {**sizes},
+    }
+    return json.dumps(manifest, indent=1, sort_keys=True, ensure_ascii=False).encode() + b"\n"
+
+
+def _readme(order: Order) -> str:
+    scope = "every event" if order.is_whole else "a selection of the events (see manifest.json)"
+    people = "open" if order.with_personal else "withheld"
+    return f"""An export of the trail of {log_key.verifier().name}
+
+It holds {scope} of the trail's first {order.checkpoint.size} entries.
+Names, addresses and reasons are {people}.
+
+  entries.jsonl   one line an event: the entry exactly as it was hashed, and its place in the tree
+  addenda.jsonl   what the entries hold only as a hash: names, addresses, reasons (where open)
+  entries.csv     the same events for a spreadsheet (where asked for)
+  tile/           the hash tree (RFC 6962 in the tiles of c2sp.org/tlog-tiles)
+  checkpoint      size and root of the tree, signed (c2sp.org/tlog-checkpoint)
+  checkpoints/    earlier ones: the last of each day, and every anchored one
+  keys.txt        the public key of the log
+  manifest.json   what is in here, and what is withheld
+  verify.py       checks all of it; needs Python 3.10 or newer and nothing else
+
+Check it on a machine that has nothing to do with the vault:
+
+  python3 verify.py THIS-FILE.zip
+
+The program is better had from elsewhere than from this package, and the key too: compare keys.txt with the
+key you were given, or write it into a policy file and add --policy FILE. A checkpoint that you kept from
+earlier, or that somebody else kept, shows that nothing before it was rewritten: add --known FILE.
+"""
