@@ -24,7 +24,7 @@ class AlreadyGone(Conflict):
     code = "gone-already"
 
 
-class Question(serializers.Serializer):
+class Question(serializers.Serializer[dict[str, int]]):
     """What the probe asks for."""
 
     number = serializers.IntegerField()
@@ -37,7 +37,7 @@ class Probe(APIView):
 
     def get(self, request: Request) -> Response:
         """Say who asks."""
-        return Response({"actor": str(request.actor.id), "user": str(request.user)})
+        return Response({"actor": str(actor_of(request._request).id), "user": str(request.user)})
 
     def post(self, request: Request) -> Response:
         """Check what was sent."""
@@ -83,7 +83,8 @@ class Often(APIView):
 
     def get(self, request: Request) -> Response:
         """Say who asks."""
-        return Response({"actor": str(request.actor.id), "request": request.actor.request_id})
+        actor = actor_of(request._request)
+        return Response({"actor": str(actor.id), "request": actor.request_id})
 
 
 def unmarked(request: HttpRequest) -> HttpResponse:

@@ -11,6 +11,7 @@ from tests.trail import events
 from vault import clock
 from vault.access import tokens
 from vault.access.models import ServiceToken
+from vault.access.roles import Role, permissions_of
 from vault.errors import Invalid
 from vault.permissions import Permission
 
@@ -49,7 +50,7 @@ def test_a_token_does_what_its_scopes_say_and_nothing_else():
 
 
 def test_a_token_opens_no_page():
-    client = with_secret(make(*tokens.permissions_of(tokens.Role.INTEGRATION)).secret)
+    client = with_secret(make(*permissions_of(Role.INTEGRATION)).secret)
 
     assert client.get("/me/").status_code == 403
     assert client.get("/people/").status_code == 403

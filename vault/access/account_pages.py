@@ -139,7 +139,7 @@ def _record_changes(
         caller = _finish_enrolment(request, user, caller.sign_in, has[0])
     actor = callers.person(request, user, sign_in=caller.sign_in)
     target = Ref("account", str(user.pk))
-    for factor in [after[pk] for pk in after.keys() - before.keys()]:
+    for factor in [after[pk] for pk in sorted(after.keys() - before.keys())]:
         if factor.type == Authenticator.Type.RECOVERY_CODES:
             count = len(factor.wrap().get_unused_codes())
             trail.record(Action.ACCOUNT_RECOVERY_CODES_MADE, actor=actor, target=target, at=now, count=count)
@@ -148,7 +148,7 @@ def _record_changes(
             trail.record(
                 Action.ACCOUNT_FACTOR_ADDED, actor=actor, target=target, at=now, method=METHODS[factor.type]
             )
-    for factor in [before[pk] for pk in before.keys() - after.keys()]:
+    for factor in [before[pk] for pk in sorted(before.keys() - after.keys())]:
         if factor.type in PRIMARY:
             trail.record(
                 Action.ACCOUNT_FACTOR_REMOVED,

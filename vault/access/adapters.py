@@ -40,11 +40,11 @@ class AccountAdapter(DefaultAccountAdapter):
         """Stop who has no second factor: only the link of an invitation lets anybody enrol one."""
         response: HttpResponse | None = super().pre_login(request, user, **kwargs)
         if response is None and not factors.is_enrolled(user):
-            event = signing_in.record_failure(request, user, code=NoFactorEnrolled.code)
+            event_id = signing_in.record_failure(request, user, code=NoFactorEnrolled.code)
             refusal = NoFactorEnrolled(
                 _("Your account has no second factor yet. Ask an administrator for a new link.")
             )
-            response = refusals.answer(request, refusal, event_id=str(event.pk))
+            response = refusals.answer(request, refusal, event_id=event_id)
         return response
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:

@@ -17,7 +17,7 @@ def client_address(request: HttpRequest) -> str:
     ``X-Forwarded-For`` is read from the right: the last address that is not a trusted proxy's is the
     client's; everything left of it could have been made up.
     """
-    nearest = request.META.get("REMOTE_ADDR", "")
+    nearest: str = request.META.get("REMOTE_ADDR", "")
     if not _is_trusted(nearest):
         return nearest
     forwarded = request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")

@@ -35,7 +35,7 @@ class ActorScheme(OpenApiAuthenticationExtension):
     """How the API's description names the two ways in."""
 
     target_class = ActorAuthentication
-    name = ["serviceToken", "session"]  # type: ignore[assignment]
+    name = ["serviceToken", "session"]
 
     def get_security_definition(self, auto_schema: Any) -> list[dict[str, str]]:
         """Return a token in a header, or the session of a signed-in person."""

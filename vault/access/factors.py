@@ -54,7 +54,8 @@ def factors_of_all(users: Iterable[User]) -> dict[object, Factors]:
 
 def is_enrolled(user: User) -> bool:
     """Say whether a person has a factor to sign in with."""
-    return Authenticator.objects.filter(user=user, type__in=PRIMARY).exists()
+    found: bool = Authenticator.objects.filter(user=user, type__in=PRIMARY).exists()
+    return found
 
 
 def enrol_totp(user: User, secret: str) -> None:
@@ -66,7 +67,7 @@ def enrol_totp(user: User, secret: str) -> None:
 
 def remove_all(user: User) -> int:
     """Delete everything a person has enrolled, in the caller's transaction. Return how many."""
-    count, _details = Authenticator.objects.filter(user=user).delete()
+    count: int = Authenticator.objects.filter(user=user).delete()[0]
     return count
 
 

@@ -224,8 +224,8 @@ def _extras(error: Exception) -> dict[str, Any]:
     """Return what an error adds to its problem: fields that are wrong, when to try again, what is allowed."""
     if isinstance(error, drf.ValidationError):
         return {"errors": error.detail}
-    if isinstance(error, drf.Throttled) and error.wait is not None:
-        return {"retry_after": int(error.wait) + 1}
+    if isinstance(error, drf.Throttled) and (wait := getattr(error, "wait", None)) is not None:
+        return {"retry_after": int(wait) + 1}
     if isinstance(error, Refusal) and error.facts:
         return {"facts": error.facts}
     return {}
@@ -288,7 +288,9 @@ def _record(request: HttpRequest, refusal: Refusal, permission: Permission | Non
     view = getattr(match.func, "cls", match.func) if match else None
     asked: Action = getattr(view, "refused_as", Action.ACCESS_REFUSED)
     rule = permission.value if permission else ""
-    facts = {"method": request.method, "route": match.view_name if match else "", "permission": rule}
+    facts: dict[str, Any] = {}
+    if asked == Action.ACCESS_REFUSED:
+        facts = {"method": request.method, "route": match.view_name if match else "", "permission": rule}
     event = trail.record_refusal(
         refusal,
         actor=callers.actor_of(request),
@@ -296,7 +298,7 @@ def _record(request: HttpRequest, refusal: Refusal, permission: Permission | Non
         target=_target(request),
         at=clock.now(),
         rule=rule,
-        **(facts if asked == Action.ACCESS_REFUSED else {}),
+        **facts,
     )
     return str(event.pk)
 

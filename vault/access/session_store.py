@@ -49,7 +49,7 @@ class SessionStore(DatabaseStore):
 
     def create_model_instance(self, data: dict[str, Any]) -> AbstractBaseSession:
         """Return the row to write, sealed."""
-        hashed = _hashed(self._get_or_create_session_key())
+        hashed = _hashed(self._get_or_create_session_key())  # type: ignore[attr-defined]
         sealed = fields.seal_field(_key(), json.dumps(data).encode(), _place(hashed))
         return Session(
             session_key=hashed,

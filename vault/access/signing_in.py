@@ -20,7 +20,6 @@ from django.utils.crypto import salted_hmac
 from audit import trail
 from audit.actions import Action, Outcome
 from audit.actor import Ref
-from audit.models import AuditEvent
 from vault import clock
 from vault.access import callers, sessions
 from vault.access.devices import note_signed_in
@@ -38,8 +37,8 @@ def listen() -> None:
     password_reset.connect(_password_reset, dispatch_uid="vault.access.password_reset")
 
 
-def record_failure(request: HttpRequest, user: User, *, code: str) -> AuditEvent:
-    """Record that somebody who knew the password was not let in."""
+def record_failure(request: HttpRequest, user: User, *, code: str) -> str:
+    """Record that somebody who knew the password was not let in; return the event's id."""
     return _record_failed(request, Ref("account", str(user.pk)), code)
 
 
@@ -102,9 +101,9 @@ def _sign_in_failed(
         _record_failed(request, account_ref(str(credentials.get("email", ""))), "wrong-credentials")
 
 
-def _record_failed(request: HttpRequest, target: Ref, code: str) -> AuditEvent:
+def _record_failed(request: HttpRequest, target: Ref, code: str) -> str:
     with transaction.atomic():
-        return trail.record(
+        event = trail.record(
             Action.SESSION_SIGN_IN_FAILED,
             actor=callers.unknown(request).actor,
             target=target,
@@ -113,6 +112,7 @@ def _record_failed(request: HttpRequest, target: Ref, code: str) -> AuditEvent:
             method="password",
             code=code,
         )
+    return str(event.pk)
 
 
 def _second_factor_failed(

@@ -17,7 +17,7 @@ from django.db import transaction
 from audit import trail
 from audit.actions import Action
 from audit.actor import Actor, ActorKind, Ref
-from vault.access.models import ServiceToken, User
+from vault.access.models import ServiceToken
 from vault.access.roles import Role, permissions_of
 from vault.errors import Conflict, Invalid
 from vault.permissions import Permission
@@ -55,7 +55,7 @@ def create_token(
         secret_hash=_hashed(secret),
         hint=secret[-4:],
         scopes=[scope.value for scope in wanted],
-        created_by=User.objects.filter(pk=actor.id).first() if actor.kind is ActorKind.PERSON else None,
+        created_by_id=actor.id if actor.kind is ActorKind.PERSON else None,
         created_at=now,
         expires_at=now + lifetime,
     )
