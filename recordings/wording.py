@@ -1,4 +1,4 @@
-"""How a recording is told to people: a row of the list, the head of its page, the four answers beside it.
+"""How a recording is told to people: a row of the list, the head of its page, an entry of its history.
 
 Nothing is decided here; values come in, words go out, in the reader's language and zone.
 """
@@ -10,11 +10,19 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.utils import timezone
+from django.utils.translation import gettext, gettext_lazy, gettext_noop, pgettext_lazy
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 
-from recordings.basis_rules import PurposeState, Verdict
-from recordings.models import Basis, BasisStatus, Direction, PartyRole, Recording, State
+from recordings.models import (
+    Basis,
+    BasisStatus,
+    Direction,
+    LawfulBasis,
+    PartyRole,
+    Purpose,
+    Recording,
+    State,
+)
 from vault.web.words import day, moment, time_of_day
 
 BASES = {
@@ -48,6 +56,14 @@ _DIRECTIONS = {
     Direction.INTERNAL: ("users", gettext_lazy("Within the house, with")),
 }
 _SOON = timedelta(days=2)
+# The purposes that the product comes with, so that their names can be translated.
+SEEDED_PURPOSES = (
+    gettext_noop("Complaint handling"),
+    gettext_noop("Quality review"),
+    gettext_noop("Checking what was agreed"),
+    gettext_noop("Training new colleagues"),
+    gettext_noop("Handling an emergency"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +89,40 @@ class Row:
     dimmed: str
 
     @property
+    def agent_first(self) -> str:
+        """Return the agent's first name, where there is little room."""
+        return self.agent.split(" ")[0]
+
+    @property
+    def basis_sentence(self) -> str:
+        """Return the lawful basis as a few words that stand alone."""
+        if self.basis_tone == "given":
+            return _("Consent given")
+        if self.basis_tone == "none-found":
+            return _("No lawful basis found")
+        if self.basis_tone in {"refused", "withdrawn"}:
+            return _("Consent: %(status)s") % {"status": self.basis_word.lower()}
+        return self.basis_word
+
+    @property
     def number_end(self) -> str:
         """Return the digits that tell callers apart: the last two."""
         return "••" + self.number[-2:] if self.number else ""
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryLine:
+    """An entry of the history of lawful bases, as the page shows it."""
+
+    offset_ms: int | None
+    tone: str
+    status: str
+    party: str
+    basis: str
+    purpose: str
+    at: datetime
+    method: str
+    notice_version: str
 
 
 def row_of(recording: Recording, *, number: str, heard: str, now: datetime) -> Row:
@@ -105,50 +152,32 @@ def row_of(recording: Recording, *, number: str, heard: str, now: datetime) -> R
     )
 
 
-def heard_by(accounts: set[UUID], reader: UUID | None) -> str:
+def heard_by(*, me: bool, others: bool) -> str:
     """Say who has heard something of a call: the reader, others, or nobody (an empty text)."""
-    if reader in accounts:
-        return _("By you and others") if len(accounts) > 1 else _("By you")
-    return _("By others") if accounts else ""
+    if me:
+        return _("By you and others") if others else _("By you")
+    return _("By others") if others else ""
 
 
-def why_this_purpose(state: PurposeState) -> str:
-    """Say why a purpose may be chosen, or why not."""
-    if state.verdict is Verdict.REFUSED:
-        return _("Not possible: the caller said no to this")
-    if state.verdict is Verdict.WITHDRAWN:
-        return _("Not possible: the caller took consent back")
-    if state.verdict is Verdict.NONE or state.at is None:
-        return _("Not possible: nothing allows it")
-    if state.basis == Basis.CONSENT:
-        return _("The caller agreed on %(moment)s") % {"moment": moment(state.at)}
-    return _("Allowed by: %(basis)s") % {"basis": BASES[Basis(state.basis)]}
+def entry_of(entry: LawfulBasis) -> HistoryLine:
+    """Tell one entry of the history of lawful bases."""
+    status = BasisStatus(entry.status)
+    return HistoryLine(
+        offset_ms=entry.audio_offset_ms,
+        tone=STATUS_TONES[status],
+        status=str(STATUSES[status]),
+        party=str(PARTIES[PartyRole(entry.party.role)]),
+        basis=str(BASES[Basis(entry.basis)]),
+        purpose=purpose_name(entry.purpose),
+        at=entry.at,
+        method=entry.method,
+        notice_version=entry.notice_version,
+    )
 
 
-def how_long_kept(recording: Recording, now: datetime) -> list[str]:
-    """Say until when a recording is kept, under which policy, and what stops the clock."""
-    sentences = []
-    if recording.expires_at is None:
-        sentences.append(_("No end is set yet."))
-    else:
-        left = (timezone.localdate(recording.expires_at) - timezone.localdate(now)).days
-        words = {"day": day(recording.expires_at)}
-        if left > 0:
-            days = ngettext("%(n)s day from now", "%(n)s days from now", left) % {"n": left}
-            sentences.append(_("Until %(day)s, %(left)s.") % (words | {"left": days}))
-        elif recording.expires_at > now:
-            sentences.append(_("Until today, %(time)s.") % {"time": time_of_day(recording.expires_at)[:5]})
-        else:
-            sentences.append(_("Its time was over on %(day)s.") % words)
-    if recording.policy_name:
-        sentences.append(_("Under the policy “%(policy)s”.") % {"policy": recording.policy_name})
-    if recording.is_held:
-        sentences.append(_("A legal hold stops the clock: it is not erased before the hold is released."))
-    if recording.is_frozen:
-        sentences.append(_("A request to see what is kept stops the clock until it is answered."))
-    if recording.in_conflict:
-        sentences.append(_("Two rules disagree about it. Nothing is erased until somebody decides."))
-    return sentences
+def purpose_name(purpose: Purpose) -> str:
+    """Return a purpose's name; those that come with the product are translated."""
+    return gettext(purpose.name)
 
 
 def moment_kept(at: datetime, now: datetime) -> str:

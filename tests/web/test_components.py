@@ -116,7 +116,7 @@ def test_a_meter_stays_within_its_ends(part, whole, width):
 
 
 def test_an_address_with_another_filter_forgets_the_page_it_was_on():
-    request = RequestFactory().get("/recordings/?team=7&after=abc")
+    request = RequestFactory().get("/recordings/?team=7&page=abc")
 
     drawn = draw('{% address_with state="held" %}', request=request)
 

@@ -131,8 +131,7 @@ def address_with(context: template.Context, **changes: Any) -> str:
     """
     request: HttpRequest = context["request"]
     query = request.GET.copy()
-    for name in ("after", "before"):
-        query.pop(name, None)
+    query.pop("page", None)
     for name, value in changes.items():
         if value in (None, ""):
             query.pop(name, None)

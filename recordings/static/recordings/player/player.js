@@ -5,6 +5,7 @@ import { AudioDeck } from "./deck.js";
 import { Coverage } from "./coverage.js";
 import { Permission } from "./permission.js";
 import { Sides } from "./sides.js";
+import { Turns } from "./turns.js";
 import { Waveform } from "./waveform.js";
 import { clock, clockExact, spoken } from "./words.js";
 import { watchKeys } from "./keys.js";
@@ -21,6 +22,7 @@ class Player {
     this.waveform = new Waveform(root, this.seconds);
     this.coverage = new Coverage(root, this.seconds, this.words);
     this.permission = new Permission(root, this.words);
+    this.turns = new Turns();
     this.skipsSilence = false;
     this.listen();
     this.show();
@@ -99,6 +101,11 @@ class Player {
     if (at !== null) this.seek(at);
   }
 
+  toTurn(way) {
+    const at = way === "next" ? this.turns.next(this.deck.position) : this.turns.previous(this.deck.position);
+    if (at !== null) this.seek(at);
+  }
+
   showKeys() {
     document.getElementById("player-keys")?.showModal();
   }
@@ -114,6 +121,7 @@ class Player {
     const { position } = this.deck;
     this.part("time").textContent = clockExact(position);
     this.waveform.showPosition(position);
+    this.turns.show(position);
     const slider = this.part("slider");
     const whole = String(Math.floor(position));
     if (slider.getAttribute("aria-valuenow") === whole) return;
