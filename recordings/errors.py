@@ -173,3 +173,19 @@ class WaveformNotReady(Missing):
 
     code = "waveform-not-ready"
     title = "The waveform is being made; try again in a few seconds"
+
+
+class RangeNeeded(Invalid):
+    """Audio of more than one answer's size, asked for without a range."""
+
+    status = 416
+    code = "range-needed"
+    title = "Ask for ranges of at most 1 MiB, as players do: Range: bytes=0-"
+
+
+class LengthNeeded(Invalid):
+    """Without a length, an upload that breaks off looks like one that ended."""
+
+    status = 411
+    code = "length-needed"
+    title = "Say how long the audio is: Content-Length"

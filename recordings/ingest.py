@@ -192,6 +192,12 @@ def _take_in(
     return recording
 
 
+def largest() -> int:
+    """Return how many bytes of audio are taken in at most."""
+    most: int = settings.MAX_AUDIO_BYTES
+    return most
+
+
 def _check_times(metadata: CallMetadata, now: datetime) -> None:
     if metadata.started_at > now + CLOCKS_DIFFER:
         raise CallInTheFuture
@@ -315,6 +321,6 @@ def _limited(pieces: Iterable[bytes]) -> Iterator[bytes]:
     length = 0
     for piece in pieces:
         length += len(piece)
-        if length > settings.MAX_AUDIO_BYTES:
+        if length > largest():
             raise AudioTooLarge
         yield piece

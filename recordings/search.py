@@ -148,7 +148,7 @@ def find(
         filters=filters.names(),
         page="first" if cursor is None else "further",
     )
-    return _with_details(page, actor)
+    return CallPage(rows_of(page.rows, actor), page.older, page.newer)
 
 
 def find_by_number(
@@ -252,7 +252,7 @@ def _search(
         count=len(page.rows),
         filters=filters.names(),
     )
-    return _with_details(page, actor)
+    return CallPage(rows_of(page.rows, actor), page.older, page.newer)
 
 
 def _filtered(filters: CallFilters, actor: Actor, now: datetime) -> RecordingQuerySet:
@@ -331,11 +331,11 @@ def _beside(at: _Cursor) -> models.expressions.Combinable | Q:
     return RawSQL(sql, (at.started_at, at.id), output_field=models.BooleanField())  # noqa: S611 - no input in the SQL
 
 
-def _with_details(page: _Found, actor: Actor) -> CallPage:
-    masked = personal_fields.masked_numbers(page.rows)
-    by_me, by_others = _who_heard(page.rows, actor)
-    rows = [CallRow(row, masked.get(row.pk, ""), row.pk in by_me, row.pk in by_others) for row in page.rows]
-    return CallPage(rows, page.older, page.newer)
+def rows_of(recordings: Sequence[Recording], actor: Actor) -> list[CallRow]:
+    """Return recordings as the list shows them; a few queries, whatever their number."""
+    masked = personal_fields.masked_numbers(recordings)
+    by_me, by_others = _who_heard(recordings, actor)
+    return [CallRow(row, masked.get(row.pk, ""), row.pk in by_me, row.pk in by_others) for row in recordings]
 
 
 def _who_heard(rows: Sequence[Recording], actor: Actor) -> tuple[set[UUID], set[UUID]]:

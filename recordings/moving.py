@@ -1,0 +1,74 @@
+"""Keys follow the end: a recording whose end moves to another month gets that month's keys and indexes."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+import structlog
+from django.db import DatabaseError, transaction
+from django.db.models import F
+
+from audit import trail
+from audit.actions import Action
+from audit.actor import Actor, Ref
+from recordings import fields, keys
+from recordings.models import Details, Party, Recording, State, StoredKey
+from vault.crypto.errors import NotAuthentic
+from vault.errors import Refusal
+
+_BATCH = 200
+
+log = structlog.get_logger("recordings.moving")
+
+
+def move_keys(*, now: datetime) -> int:
+    """Move the keys of a batch of recordings whose end has moved; return how many."""
+    waiting = Recording.objects.exclude(state=State.ERASED).exclude(key_month=F("planned_month"))
+    moved = 0
+    for recording_id in list(waiting.order_by("pk").values_list("pk", flat=True)[:_BATCH]):
+        try:
+            moved += move(recording_id, actor=Actor.system("task:recordings.move_keys"), now=now)
+        except (Refusal, NotAuthentic, DatabaseError) as error:
+            log.error("keys not moved", recording=str(recording_id), error=type(error).__name__)
+    return moved
+
+
+def move(recording_id: UUID, *, actor: Actor, now: datetime) -> bool:
+    """Wrap a recording's keys under the month of its planned end, and index it there; say if it was moved."""
+    recording = Recording.objects.require_kept(recording_id)
+    month = recording.planned_month
+    rewrapped = keys.rewrapped(recording_id, month)
+    details = fields.open_details(recording)
+    with transaction.atomic(durable=True):
+        recording = Recording.objects.select_for_update().require_kept(recording_id)
+        there = StoredKey.objects.select_for_update().filter(recording_id=recording_id)
+        # A key that came or a plan that changed meanwhile: the next sweep begins again.
+        if recording.planned_month != month or {row.pk for row in there} != rewrapped.keys():
+            return False
+        for row in there:
+            row.kek, row.wrapped = rewrapped[row.pk]
+            row.save(update_fields=["kek", "wrapped"])
+        _index(recording_id, details, month)
+        before, recording.key_month = recording.key_month, month
+        recording.save(update_fields=["key_month"])
+        trail.record(
+            Action.KEY_MOVED,
+            actor=actor,
+            target=Ref("recording", str(recording_id)),
+            at=now,
+            keys=len(rewrapped),
+            old=before,
+            new=month,
+        )
+    return True
+
+
+def _index(recording_id: UUID, details: fields.OpenDetails, month: str) -> None:
+    if details.reference:
+        index = fields.index_of("reference", details.reference, month)
+        Details.objects.filter(pk=recording_id).update(reference_index=index)
+    for party in details.parties:
+        if party.number is not None:
+            index = fields.index_of("number", party.number.tagged, month)
+            Party.objects.filter(pk=party.id).update(number_index=index)

@@ -1,0 +1,30 @@
+"""Periodic jobs of recordings: each asks the database what is left to do."""
+
+from recordings import moving, objects, playback, renditions, waiting
+from vault import clock
+from vault.jobs.periodic import periodic
+
+
+@periodic("recordings.derive_copies")
+def derive_copies() -> int:
+    """Make waveforms, and playable copies where they are needed."""
+    return renditions.derive_copies(now=clock.now())
+
+
+@periodic("recordings.drop_stale_intakes")
+def drop_stale_intakes() -> int:
+    """Drop what was announced and never came, and the objects of writers that died."""
+    now = clock.now()
+    return waiting.drop_stale_intakes(now=now) + objects.sweep(now=now)
+
+
+@periodic("recordings.close_stale_grants")
+def close_stale_grants() -> int:
+    """Close permissions to listen that have run out."""
+    return playback.close_stale_grants(now=clock.now())
+
+
+@periodic("recordings.move_keys")
+def move_keys() -> int:
+    """Move the keys of recordings whose end has moved to another month."""
+    return moving.move_keys(now=clock.now())
