@@ -125,8 +125,8 @@ class RecordingItem(APIView):
     @extend_schema(operation_id="read_recording", responses=CallOut)
     def get(self, request: Request, recording_id: UUID) -> Response:
         """Return what the list shows of it."""
-        row = viewing.view(recording_id, actor=actor_of(request._request), now=clock.now())
-        return Response(CallOut(row).data)
+        seen = viewing.view(recording_id, actor=actor_of(request._request), now=clock.now())
+        return Response(CallOut(seen).data)
 
 
 class AnyBody(BaseParser):
@@ -177,8 +177,8 @@ class RecordingLawfulBases(APIView):
     @extend_schema(operation_id="list_lawful_bases", responses=LawfulBasesOut)
     def get(self, request: Request, recording_id: UUID) -> Response:
         """Return the history, oldest entry first."""
-        entries = viewing.history(recording_id, actor=actor_of(request._request), now=clock.now())
-        return Response(LawfulBasesOut({"results": entries}).data)
+        seen = viewing.view(recording_id, actor=actor_of(request._request), now=clock.now())
+        return Response(LawfulBasesOut({"results": seen.history}).data)
 
     @extend_schema(operation_id="record_lawful_basis", request=LawfulBasisIn, responses={201: LawfulBasisOut})
     def post(self, request: Request, recording_id: UUID) -> Response:

@@ -36,7 +36,7 @@ class FieldKey:
         """Seal a text, or leave the column empty where there is none."""
         return self.seal(table, column, row, text) if text else None
 
-    def open(self, table: str, column: str, row: UUID, sealed: bytes | None) -> str:
+    def open(self, table: str, column: str, row: UUID, sealed: bytes | memoryview | None) -> str:
         """Open what was sealed for this place; empty where there is nothing."""
         return open_field(self.key, bytes(sealed), _place(table, column, row)).decode() if sealed else ""
 

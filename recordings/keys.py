@@ -105,7 +105,7 @@ def open_field_keys(recording_ids: Iterable[UUID]) -> dict[UUID, bytes]:
     rows = list(StoredKey.objects.filter(recording_id__in=list(recording_ids), kind=FIELDS))
     opened = masters.many({row.kek for row in rows})
     return {
-        row.recording_id: unwrap_key(opened[row.kek], row.wrapped, _binding(row.recording_id, row.id))
+        row.recording_id: unwrap_key(opened[row.kek], bytes(row.wrapped), _binding(row.recording_id, row.id))
         for row in rows
         if row.kek in opened
     }

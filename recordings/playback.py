@@ -7,7 +7,7 @@ first byte of a minute of audio leaves, that minute is in the trail.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -203,7 +203,7 @@ def close_stale_grants(*, now: datetime, limit: int = 1000) -> int:
 def heard(recording_id: UUID, account_id: UUID) -> list[tuple[int, int]]:
     """Return which stretches of a recording, in milliseconds, were sent to somebody."""
     windows = GrantWindow.objects.filter(grant__recording_id=recording_id, grant__account_id=account_id)
-    return ranges.joined(windows.filter(sent_to_ms__isnull=False).values_list("sent_from_ms", "sent_to_ms"))
+    return _sent(windows)
 
 
 def _stand(grant_id: UUID, actor: Actor, now: datetime) -> Standing:
@@ -224,11 +224,7 @@ def _close(grant_id: UUID, *, because: str, actor: Actor, now: datetime) -> None
         return
     sent.forget(grant_id)
     windows = list(granted.windows.order_by("from_ms"))
-    stretches = ranges.joined(
-        (window.sent_from_ms, window.sent_to_ms)
-        for window in windows
-        if window.sent_from_ms is not None and window.sent_to_ms is not None
-    )
+    stretches = _sent(windows)
     possibly = ranges.joined((w.from_ms, w.to_ms) for w in windows if w.sent_to_ms is None)
     granted.ended_at, granted.ended_because = now, because
     granted.save(update_fields=["ended_at", "ended_because"])
@@ -243,6 +239,14 @@ def _close(grant_id: UUID, *, because: str, actor: Actor, now: datetime) -> None
         heard=_written(stretches),
         heard_ms=sum(to_ms - from_ms for from_ms, to_ms in stretches),
         possibly_sent=_written(possibly),
+    )
+
+
+def _sent(windows: Iterable[GrantWindow]) -> list[tuple[int, int]]:
+    return ranges.joined(
+        (window.sent_from_ms, window.sent_to_ms)
+        for window in windows
+        if window.sent_from_ms is not None and window.sent_to_ms is not None
     )
 
 

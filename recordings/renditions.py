@@ -47,7 +47,7 @@ def derive(recording_id: UUID, *, now: datetime) -> bool:
         _put(recording, CopyKind.PLAYABLE, _playable(format_, original), *_playable_facts(format_), now=now)
     if CopyKind.WAVEFORM not in made:
         peaks = waveforms.compute(format_, reading.read_whole(original))
-        facts = {"channels": format_.channels, "per_second": waveforms.PER_SECOND}
+        facts: dict[str, object] = {"channels": format_.channels, "per_second": waveforms.PER_SECOND}
         _put(recording, CopyKind.WAVEFORM, [peaks], waveforms.MEDIA_TYPE, facts, now=now)
     Recording.objects.filter(pk=recording_id).update(derive_at=None)
     return True

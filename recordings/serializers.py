@@ -7,7 +7,7 @@ from typing import Any
 from rest_framework import serializers
 
 from recordings.models import Basis, BasisStatus, LawfulBasis, Purpose
-from recordings.search import CallFilters, CallRow, Standing
+from recordings.search import CallFilters, Standing
 
 
 class AnnouncementOut(serializers.Serializer[Any]):
@@ -20,7 +20,7 @@ class AnnouncementOut(serializers.Serializer[Any]):
     dropped = serializers.IntegerField(help_text="Keys of the description that are not known and not kept.")
 
 
-class CallOut(serializers.Serializer[CallRow]):
+class CallOut(serializers.Serializer[Any]):
     """One call, or its tombstone."""
 
     id = serializers.UUIDField(source="recording.pk")
@@ -85,7 +85,8 @@ class FiltersIn(serializers.Serializer[Any]):
 
     def cursor(self) -> str | None:
         """Return the cursor of whichever side was asked for."""
-        return self.validated_data.get("after") or self.validated_data.get("before")
+        cursor: str | None = self.validated_data.get("after") or self.validated_data.get("before")
+        return cursor
 
 
 class SearchIn(FiltersIn):

@@ -81,9 +81,9 @@ def load(grant_id: UUID, *, actor: Actor, now: datetime) -> Standing:
     :raises PlaybackEnded: with the code of what ended it.
     :raises AlreadyErased: if the recording is gone.
     """
-    grants = PlaybackGrant.objects.select_related("recording", "purpose__covered_by")
-    granted = grants.filter(pk=grant_id, account_id=actor.id, session=actor.session).first()
-    if granted is None:
+    # The token was made for this person and session; the row says the same.
+    granted = PlaybackGrant.objects.select_related("recording", "purpose__covered_by").get(pk=grant_id)
+    if granted.account_id != actor.id or granted.session != actor.session:
         raise NoSuchGrant
     if granted.recording.is_erased:
         raise AlreadyErased

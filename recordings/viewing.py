@@ -1,20 +1,59 @@
-"""One call's page: that somebody looked is in the trail before anything is shown."""
+"""The page of one call, before anything of it is heard: its state, its lawful bases, who has listened.
+
+Seeing it is a disclosure: it is in the trail before anything is returned.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 from audit import trail
 from audit.actions import Action
 from audit.actor import Actor, Ref
-from recordings import search
-from recordings.models import LawfulBasis, Recording
-from recordings.search import CallRow
+from recordings import fields, lawful_bases, ranges
+from recordings.basis_rules import PurposeState
+from recordings.models import GrantWindow, LawfulBasis, Purpose, Recording
+from vault.access.models import User
 
 
-def view(recording_id: UUID, *, actor: Actor, now: datetime) -> CallRow:
-    """Return a call, or its tombstone, as the list shows it.
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """Somebody to whom audio was sent, how much of it, and when last."""
+
+    account_id: UUID
+    name: str
+    last_at: datetime
+    heard_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class OfferedPurpose:
+    """A purpose on the customer's list, and whether this call may be heard for it."""
+
+    purpose: Purpose
+    state: PurposeState
+
+    @property
+    def is_allowed(self) -> bool:
+        """Say whether a lawful basis covers it now."""
+        return self.state.verdict == "granted"
+
+
+@dataclass(frozen=True, slots=True)
+class Viewed:
+    """One call, or its tombstone, of which all but the recording is empty."""
+
+    recording: Recording
+    number: str
+    history: list[LawfulBasis]
+    purposes: list[OfferedPurpose]
+    listeners: list[Listener]
+
+
+def view(recording_id: UUID, *, actor: Actor, now: datetime) -> Viewed:
+    """Return what is shown of a call, its number masked.
 
     :raises NoSuchRecording: if it is unknown or out of reach.
     """
@@ -26,21 +65,43 @@ def view(recording_id: UUID, *, actor: Actor, now: datetime) -> CallRow:
         at=now,
         state=recording.state,
     )
-    return search.rows_of([recording], actor)[0]
-
-
-def history(recording_id: UUID, *, actor: Actor, now: datetime) -> list[LawfulBasis]:
-    """Return what was said about lawful bases, oldest first.
-
-    :raises NoSuchRecording: if the recording is unknown or out of reach.
-    :raises AlreadyErased: if only the tombstone is left.
-    """
-    recording = Recording.objects.visible_to(actor).require_kept(recording_id)
-    trail.record_disclosure(
-        Action.RECORDING_VIEWED,
-        actor=actor,
-        target=Ref("recording", str(recording.pk)),
-        at=now,
-        state=recording.state,
+    if recording.is_erased:
+        return Viewed(recording, "", [], [], [])
+    return Viewed(
+        recording=recording,
+        number=fields.masked_numbers([recording]).get(recording.pk, ""),
+        history=list(recording.lawful_bases.select_related("party", "purpose").order_by("number")),
+        purposes=offered_purposes(recording),
+        listeners=listeners_of(recording),
     )
-    return list(recording.lawful_bases.select_related("party", "purpose").order_by("number"))
+
+
+def offered_purposes(recording: Recording) -> list[OfferedPurpose]:
+    """Return the purposes somebody may choose from, in the customer's order, with where each stands."""
+    state = lawful_bases.state_of(recording)
+    purposes = Purpose.objects.filter(is_active=True, for_listening=True).select_related("covered_by")
+    return [
+        OfferedPurpose(purpose, state.of((purpose.covered_by or purpose).code))
+        for purpose in purposes.order_by("position", "code")
+    ]
+
+
+def listeners_of(recording: Recording) -> list[Listener]:
+    """Return to whom audio of a call was sent, the latest first."""
+    windows = GrantWindow.objects.filter(grant__recording=recording, sent_to_ms__isnull=False)
+    stretches: dict[UUID, list[tuple[int, int]]] = {}
+    last_at: dict[UUID, datetime] = {}
+    for account_id, from_ms, to_ms, opened_at in windows.values_list(
+        "grant__account_id", "sent_from_ms", "sent_to_ms", "opened_at"
+    ):
+        stretches.setdefault(account_id, []).append((from_ms or 0, to_ms or 0))
+        last_at[account_id] = max(opened_at, last_at.get(account_id, opened_at))
+    names = dict(User.objects.filter(pk__in=stretches).values_list("pk", "name"))
+    heard = {
+        account_id: sum(to_ms - from_ms for from_ms, to_ms in ranges.joined(parts))
+        for account_id, parts in stretches.items()
+    }
+    return [
+        Listener(account_id, names.get(account_id, ""), last_at[account_id], heard[account_id])
+        for account_id in sorted(stretches, key=lambda each: last_at[each], reverse=True)
+    ]

@@ -46,7 +46,8 @@ def compute(audio: AudioFormat, pieces: Iterable[Buffer]) -> bytes:
 def _peaks(audio: AudioFormat, samples: bytes, window: int) -> bytes:
     """Return the peaks of whole windows."""
     levels = _levels(audio.codec, samples).reshape(-1, window, audio.channels)
-    return levels.max(axis=1).tobytes()
+    peaks: bytes = levels.max(axis=1).tobytes()
+    return peaks
 
 
 def _levels(codec: Codec, samples: bytes) -> NDArray[np.int8]:
