@@ -11,6 +11,7 @@ from threading import Lock
 from django.conf import settings
 from django.contrib.auth import logout
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy
 
 from audit.actor import Actor, ActorKind
 from vault import clock
@@ -28,14 +29,14 @@ class NotSignedIn(Refusal):
 
     status = 401
     code = "not-signed-in"
-    title = "Sign in first"
+    title = gettext_lazy("Sign in first")
 
 
 class TokenRefused(NotSignedIn):
     """What stands in the Authorization header is no token in force."""
 
     code = "token-not-valid"
-    title = "The token is not valid"
+    title = gettext_lazy("The token is not valid")
 
 
 @dataclass(frozen=True, slots=True)

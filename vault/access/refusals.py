@@ -19,6 +19,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from rest_framework import exceptions as drf
 from rest_framework.views import APIView
 
@@ -63,7 +64,7 @@ class MethodNotAllowed(Refusal):
 
     status = 405
     code = "method-not-allowed"
-    title = "Method not allowed"
+    title = gettext_lazy("Method not allowed")
 
 
 class DatabaseBusy(Unavailable):
@@ -191,13 +192,13 @@ def broken(request: HttpRequest) -> HttpResponse:
 class _Broken(Refusal):
     status = 500
     code = "broken"
-    title = "Something broke"
+    title = gettext_lazy("Something broke")
 
 
 class _OfDrf(Refusal):
-    def __init__(self, status: int, title: str, detail: str, code: str) -> None:
+    def __init__(self, status: int, title: object, detail: str, code: str) -> None:
         super().__init__(detail, code=code)
-        self.status, self.title = status, title  # type: ignore[misc]
+        self.status, self.title = status, str(title)  # type: ignore[misc]
 
 
 def _of_drf(error: Exception) -> Refusal:
@@ -209,10 +210,10 @@ def _of_drf(error: Exception) -> Refusal:
         403: Forbidden.title,
         404: Missing.title,
         405: MethodNotAllowed.title,
-        406: "Not acceptable",
-        413: "Too large",
-        415: "Unsupported media type",
-        429: "Too many requests",
+        406: _("Not acceptable"),
+        413: _("Too large"),
+        415: _("Unsupported media type"),
+        429: _("Too many requests"),
     }
     is_form = isinstance(error, drf.ValidationError)
     detail = _("Some of what was sent is not valid; errors says what.") if is_form else str(error.detail)
@@ -254,7 +255,7 @@ def _problem(request: HttpRequest, refusal: Refusal, event_id: str, extras: dict
 
 def _page(request: HttpRequest, refusal: Refusal, event_id: str, extras: dict[str, Any]) -> HttpResponse:
     context = {
-        "title": _(str(refusal.title)),
+        "title": refusal.title,
         "detail": refusal.detail,
         "code": refusal.reason,
         "status": refusal.status,
