@@ -155,11 +155,12 @@ class Said:
 def say(action: str, outcome: str) -> Said:
     """Return how an action reads; one that this version does not know is named as it is."""
     if action in {known.value for known in SENTENCES}:
-        pattern, icon = SENTENCES[Action(action)]
+        sentence, icon = SENTENCES[Action(action)]
+        pattern = str(sentence)
     else:
         pattern, icon = action, "info"
     if outcome == "refused":
         return Said(_("was refused: %(sentence)s") % {"sentence": pattern}, "ban", "is-refused")
     if outcome == "failed":
         return Said(_("failed: %(sentence)s") % {"sentence": pattern}, "triangle-alert", "is-due")
-    return Said(str(pattern), icon, _TONES.get(icon, ""))
+    return Said(pattern, icon, _TONES.get(icon, ""))

@@ -1,0 +1,112 @@
+"""What the trail's pages ask: filters, and an order for an export."""
+
+from __future__ import annotations
+
+from datetime import datetime, time, timedelta
+from typing import Any
+from uuid import UUID
+
+from django import forms
+from django.contrib.auth import get_user_model
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from audit import export
+from audit.actions import GROUPS, Action
+from audit.events import EventFilters
+from audit.wording import OUTCOME_NAMES
+
+PERIODS = {"1": 1, "7": 7, "30": 30, "365": 365}
+
+
+class TrailFilters(forms.Form):
+    """What to look for in the trail. Every value is an id, a code or a day: nothing personal in an address."""
+
+    person = forms.TypedChoiceField(label=_("Person"), required=False, coerce=UUID, empty_value=None)
+    action = forms.ChoiceField(label=_("What happened"), required=False)
+    outcome = forms.ChoiceField(label=_("Outcome"), required=False)
+    period = forms.ChoiceField(
+        label=_("Period"),
+        required=False,
+        choices=[
+            ("", _("Any time")),
+            ("1", _("Last 24 hours")),
+            ("7", _("Last 7 days")),
+            ("30", _("Last 30 days")),
+            ("365", _("Last 12 months")),
+        ],
+    )
+    recording = forms.UUIDField(label=_("Recording"), required=False)
+    purpose = forms.CharField(label=_("Purpose"), required=False, max_length=64)
+    since = forms.DateField(label=_("From"), required=False, widget=forms.DateInput(attrs={"type": "date"}))
+    until = forms.DateField(label=_("Until"), required=False, widget=forms.DateInput(attrs={"type": "date"}))
+    group = forms.ChoiceField(
+        required=False, choices=[("", ""), *((name, name) for name in (*GROUPS, "refused"))]
+    )
+
+    def __init__(self, *args: object, **kwargs: object) -> None:
+        super().__init__(*args, **kwargs)  # type: ignore[arg-type]
+        people = get_user_model().objects.order_by("name", "pk").values_list("pk", "name")
+        choices: dict[str, list[tuple[str, Any]]] = {
+            "person": [("", _("Anyone")), *((str(key), name) for key, name in people)]
+        }
+        choices["action"] = [("", _("Anything")), *((action.value, action.value) for action in Action)]
+        choices["outcome"] = [("", _("Any")), *((key, name) for key, name in OUTCOME_NAMES.items())]
+        for name, values in choices.items():
+            field = self.fields[name]
+            assert isinstance(field, forms.ChoiceField)  # noqa: S101 - declared so above
+            field.choices = values
+        self.fields["recording"].widget.attrs["placeholder"] = _("The id of a recording")
+
+    def filters(self, now: datetime) -> EventFilters:
+        """Return what a valid form looks for."""
+        asked = self.cleaned_data
+        since = asked["since"] and _midnight(asked["since"])
+        if asked["period"]:
+            since = now - timedelta(days=PERIODS[asked["period"]])
+        return EventFilters(
+            actor_id=asked["person"],
+            target_id=str(asked["recording"] or ""),
+            group=asked["group"],
+            action=asked["action"],
+            outcome=asked["outcome"],
+            purpose=asked["purpose"],
+            since=since or None,
+            until=_midnight(asked["until"] + timedelta(days=1)) if asked["until"] else None,
+        )
+
+
+class OrderExport(forms.Form):
+    """What an export is to hold, beside the filters of the page."""
+
+    format = forms.ChoiceField(
+        label=_("Format"),
+        choices=[("jsonl", _("JSON Lines, for programs")), ("csv", _("CSV as well, for a spreadsheet"))],
+        widget=forms.RadioSelect,
+        initial="jsonl",
+    )
+    with_personal = forms.BooleanField(
+        label=_("Show names, addresses and reasons"),
+        required=False,
+        help_text=_("Otherwise people stand in it under ids only."),
+    )
+    ground = forms.CharField(
+        label=_("Why they are needed"),
+        required=False,
+        max_length=500,
+        help_text=_("Kept with the export's event, sealed."),
+    )
+
+    def clean_ground(self) -> str:
+        """Ask for a ground where personal data is to leave."""
+        ground: str = self.cleaned_data["ground"].strip()
+        if self.cleaned_data.get("with_personal") and not ground:
+            raise forms.ValidationError(_("Say why names, addresses and reasons are needed."))
+        return ground
+
+
+assert set(dict(OrderExport.base_fields["format"].choices)) == set(export.FORMATS)  # type: ignore[attr-defined]  # noqa: S101
+
+
+def _midnight(day: object) -> datetime:
+    return timezone.make_aware(datetime.combine(day, time.min))  # type: ignore[arg-type]
