@@ -19,7 +19,7 @@ app.autodiscover_tasks(["vault.jobs", "vault.access", "audit", "recordings", "re
 SCHEDULE: dict[str, int] = {
     "retention.sweep": settings.SWEEP_SECONDS,
     "retention.flush_ledger": min(settings.SWEEP_SECONDS, 15),
-    "retention.reschedule": 3600,
+    "retention.reschedule": 60,
     "recordings.derive_copies": 10,
     "recordings.close_stale_grants": 60,
     "recordings.drop_stale_intakes": 600,
