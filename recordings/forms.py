@@ -7,7 +7,7 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from recordings.models import BasisStatus, Party, Purpose, Recording
+from recordings.models import BasisStatus, Party, PartyRole, Purpose, Recording
 from recordings.playback import LONGEST_REASON, SHORTEST_REASON
 from recordings.wording import BASES, PARTIES, STATUSES
 
@@ -59,11 +59,14 @@ class LawfulBasisForm(forms.Form):
 
     def __init__(self, *args: Any, recording: Recording, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        parties = Party.objects.filter(recording=recording).order_by("position")
+        parties = list(Party.objects.filter(recording=recording).order_by("position"))
         purposes = Purpose.objects.filter(is_active=True).order_by("position", "pk")
         self.fields["party"].choices = [  # type: ignore[attr-defined]
-            (party.position, PARTIES[party.role]) for party in parties
+            (party.position, PARTIES[PartyRole(party.role)]) for party in parties
         ]
+        # Who calls is who mostly changes their mind.
+        callers = [party.position for party in parties if party.role == PartyRole.CUSTOMER]
+        self.fields["party"].initial = callers[0] if callers else None
         self.fields["purpose"].choices = [  # type: ignore[attr-defined]
             (purpose.code, purpose.name) for purpose in purposes
         ]

@@ -244,8 +244,8 @@ def _player_context(seen: Viewed, actor: Actor, now: datetime, opened: Opened) -
     return context | {
         "heading": player.title_of(extra) or context["heading"],
         "player": {
-            "audio_url": reverse("recordings-api:audio", args=[opened.token]),
-            "waveform_url": reverse("recordings-api:waveform", args=[opened.token]),
+            "audio_url": reverse("recordings-api:grant-audio", args=[opened.token]),
+            "waveform_url": reverse("recordings-api:grant-waveform", args=[opened.token]),
             "standing_url": reverse("recordings-api:grant", args=[opened.token]),
             "duration_ms": audio.duration_ms,
             "seconds": audio.duration_ms // 1000,
