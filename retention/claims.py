@@ -65,6 +65,7 @@ def notice_due(*, limit: int = 1000) -> int:
             next_try_at=Now(),
         )
         for recording in due
+        if recording.expires_at is not None
     ]
     Erasure.objects.bulk_create(rows, ignore_conflicts=True)
     return len(rows)

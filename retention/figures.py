@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.db.models import Q, QuerySet
-from django.utils.functional import _StrPromise as LazyText
 from django.utils.translation import gettext_lazy as _
 
 from audit.actor import Actor
@@ -15,6 +15,9 @@ from recordings.models import Recording, State
 from retention import clock_guard
 from retention.models import ClockDoubt, Erasure, ErasureState, LedgerEntry
 from vault.jobs.models import Heartbeat
+
+if TYPE_CHECKING:
+    from django.utils.functional import _StrPromise as LazyText
 
 MOST = 10_000  # totals are capped, never counted exactly beyond
 GRACE = timedelta(minutes=5)

@@ -103,7 +103,10 @@ def show_recording(request: HttpRequest, recording_id: UUID) -> HttpResponse:
 def place_hold(request: HttpRequest, recording_id: UUID) -> HttpResponse:
     """Place a legal hold on the recording of this page."""
     form = HoldForm(request.POST)
-    if form.is_valid() and _try(form, "reason", lambda: _place(request, recording_id, form.cleaned_data)):
+    if form.is_valid():
+        placed = _try(form, "reason", lambda: _place(request, recording_id, form.cleaned_data))
+        if placed is None:
+            return _render_recording(request, recording_id, hold_form=form)
         messages.success(
             request, _("The hold is placed; nothing erases this recording until it is released.")
         )

@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 
+from recordings.models import Basis
 from retention import policies
 from retention.dry_run import Effect, dry_run
 from retention.errors import CountDiffers
@@ -118,11 +119,11 @@ def _told(version: RetentionPolicy) -> dict[str, Any]:
         (_("Team"), version.team.name if version.team else ""),
         (_("Queue"), version.queue),
         (_("Category"), version.category),
-        (_("Lawful basis of the call"), str(BASIS_NAMES.get(version.basis, "")) if version.basis else ""),
+        (_("Lawful basis of the call"), str(BASIS_NAMES[Basis(version.basis)]) if version.basis else ""),
     ]
     return {
         "version": version,
-        "lawful_basis": BASIS_NAMES[version.lawful_basis],
+        "lawful_basis": BASIS_NAMES[Basis(version.lawful_basis)],
         "at_most": _period(version.keep_at_most_count, version.keep_at_most_unit),
         "at_least": (
             _period(version.keep_at_least_count, version.keep_at_least_unit)

@@ -14,7 +14,7 @@ from retention.errors import MustBeKept
 from retention.models import Erasure, ErasureState, LedgerEntry
 from retention.periods import Period
 from tests.recordings import calls
-from tests.retention.conftest import NOW, due_call, make_policy, run_sweep
+from tests.retention.conftest import LONG_AGO, NOW, due_call, make_policy, run_sweep
 from tests.trail import events
 
 
@@ -90,13 +90,7 @@ def test_an_erasure_noticed_before_its_end_was_moved_does_not_happen(due, katrie
 
 
 def test_an_erased_call_that_is_sent_again_is_refused(north, exchange, a_week):
-    said = calls.document(
-        "rec-1",
-        call=dict(
-            calls.document()["call"],
-            **{"ended_at": "2026-10-01T10:45:38+02:00", "started_at": "2026-10-01T10:41:00+02:00"},
-        ),
-    )
+    said = calls.document("rec-1", call=LONG_AGO)
     calls.bring_in(exchange, said=said)
     run_sweep()
 

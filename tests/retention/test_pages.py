@@ -1,0 +1,212 @@
+"""The DPO's pages and the API of retention, over HTTP, with three people."""
+
+from __future__ import annotations
+
+import pytest
+
+from recordings.models import Recording
+from retention.models import Erasure, Hold, RetentionPolicy
+from retention.periods import Period
+from tests.people import client_of, make_person, make_team
+from tests.recordings import calls
+from tests.retention.conftest import due_call, make_policy, run_sweep
+from vault.access.models import Team
+from vault.access.roles import Role
+
+FORM = {
+    "name": "Complaints",
+    "lawful_basis": "legitimate_interests",
+    "justification": "Complaints come in within half a year.",
+    "keep_at_most_count": "6",
+    "keep_at_most_unit": "months",
+}
+
+
+@pytest.fixture
+def dpo(db):
+    return client_of(make_person(Role.DPO))
+
+
+@pytest.fixture
+def supervisor(north):
+    return client_of(make_person(Role.SUPERVISOR, teams=[north]))
+
+
+@pytest.fixture
+def stranger(db):
+    return client_of(make_person(Role.SUPERVISOR, teams=[make_team("South")]))
+
+
+def test_the_overviews_numbers_open_lists_of_that_many_rows(dpo, due, katrien):
+    shown = dpo.get("/retention/")
+
+    counts = {figure.which.code: figure.count for figure in shown.context["figures"]}
+    assert counts["overdue"] == 1
+    for code, count in counts.items():
+        listed = dpo.get("/retention/recordings/", {"which": code})
+        assert len(listed.context["rows"]) == count, code
+
+
+@pytest.mark.parametrize(
+    "path", ["/retention/", "/retention/recordings/", "/retention/holds/", "/retention/erasures/"]
+)
+def test_a_supervisor_sees_no_page_of_the_dpo(supervisor, stranger, dpo, path):
+    assert supervisor.get(path).status_code == 403
+    assert stranger.get(path).status_code == 403
+    assert dpo.get(path).status_code == 200
+
+
+def test_a_supervisor_reads_policies_but_does_not_change_them(supervisor, a_week):
+    assert supervisor.get("/retention/policies/").status_code == 200
+    assert supervisor.get(f"/retention/policies/{a_week.policy_id}/").status_code == 200
+    assert supervisor.get("/retention/policies/new/").status_code == 403
+
+
+def test_a_policy_is_previewed_before_it_is_in_force(dpo, db):
+    shown = dpo.post("/retention/policies/new/", FORM)
+
+    assert shown.context["effect"].due == 0
+    assert not RetentionPolicy.objects.exists()
+
+    made = dpo.post("/retention/policies/new/", FORM | {"confirmed": "yes"}, follow=True)
+
+    assert RetentionPolicy.objects.get().name == "Complaints"
+    assert made.status_code == 200
+
+
+def test_a_shorter_policy_counts_what_would_go_and_wants_the_count_typed(dpo, katrien, north, exchange):
+    policy = make_policy(katrien, keep_at_most=Period(50, "years"))
+    due_call(exchange)
+    path = f"/retention/policies/{policy.policy_id}/change/"
+
+    assert dpo.post(path, FORM | {"keep_at_most_count": "1"}).context["effect"].due == 1
+    refused = dpo.post(path, FORM | {"keep_at_most_count": "1", "confirmed": "yes", "count": "2"})
+    assert refused.status_code == 409
+    assert RetentionPolicy.objects.count() == 1
+
+    dpo.post(path, FORM | {"keep_at_most_count": "1", "confirmed": "yes", "count": "1"})
+    assert [version.version for version in RetentionPolicy.objects.order_by("version")] == [1, 2]
+
+
+def test_contradicting_terms_are_refused_beside_the_form(dpo, db):
+    shown = dpo.post(
+        "/retention/policies/new/", FORM | {"keep_at_least_count": "7", "keep_at_least_unit": "months"}
+    )
+
+    assert shown.status_code == 200
+    assert "at least longer than at most" in shown.content.decode()
+
+
+def test_a_hold_is_placed_and_released_on_pages(dpo, kept):
+    page = f"/retention/recordings/{kept.pk}/"
+
+    dpo.post(f"{page}hold/", {"reason": "Meter dispute", "case": "C-17", "review_on": "2027-01-31"})
+
+    hold = Hold.objects.get()
+    assert "Meter dispute" in dpo.get(page).content.decode()
+    assert "Meter dispute" in dpo.get("/retention/holds/").content.decode()
+    assert Recording.objects.get(pk=kept.pk).is_held
+    dpo.post(f"/retention/holds/{hold.pk}/release/", {"reason": "Settled"})
+    assert not Recording.objects.get(pk=kept.pk).is_held
+    assert "Settled" in dpo.get("/retention/holds/", {"released": "yes"}).content.decode()
+
+
+def test_a_hold_by_id_refuses_what_does_not_exist(dpo, db):
+    shown = dpo.post(
+        "/retention/holds/new/", {"recording": "0193a1b2-0000-7000-8000-00000000c411", "reason": "Dispute"}
+    )
+
+    assert shown.status_code == 200
+    assert not Hold.objects.exists()
+
+
+def test_erasing_by_hand_wants_the_number_typed(dpo, kept):
+    path = f"/retention/recordings/{kept.pk}/erase/"
+
+    assert dpo.post(path, {"count": "2"}).status_code == 409
+    assert not Erasure.objects.exists()
+
+    assert dpo.post(path, {"count": "1"}, follow=True).status_code == 200
+    assert Recording.objects.get(pk=kept.pk).is_erased
+
+
+def test_the_page_of_an_erased_recording_says_why_it_is_gone(dpo, due):
+    run_sweep()
+
+    shown = dpo.get(f"/retention/recordings/{due.pk}/").content.decode()
+
+    assert "Its keeping time ran out" in shown
+    assert "Download the proof" in shown
+    assert "Certified" in dpo.get("/retention/erasures/").content.decode()
+
+
+def test_the_api_erases_tells_how_far_it_is_and_refuses_a_second_time(dpo, supervisor, kept):
+    path = f"/api/v1/recordings/{kept.pk}/erasure"
+
+    assert supervisor.put(path, {"ground": "request"}, content_type="application/json").status_code == 403
+    erased = dpo.put(path, {"ground": "request"}, content_type="application/json")
+    again = dpo.put(path, {"ground": "request"}, content_type="application/json")
+
+    assert (erased.status_code, erased.json()["state"]) == (202, "key_destroyed")
+    assert (again.status_code, again.json()["code"]) == (410, "erased")
+    proof = dpo.get(f"{path}/proof")
+    assert (proof.status_code, proof.json()["code"]) == (409, "not-yet-certified")
+    run_sweep()
+    assert dpo.get(path).json()["state"] == "certified"
+
+
+def test_the_api_places_and_releases_holds_restrictions_and_freezes(dpo, kept):
+    json = {"content_type": "application/json"}
+    recording = f"/api/v1/recordings/{kept.pk}"
+
+    placed = dpo.post("/api/v1/holds", {"recording": str(kept.pk), "reason": "Dispute"}, **json)
+    assert placed.status_code == 201
+    assert dpo.put(f"{recording}/restriction", {"reason": "Art. 18"}, **json).json()["kind"] == "restriction"
+    assert (
+        dpo.put(f"{recording}/restriction", {"reason": "Art. 18"}, **json).json()["code"]
+        == "already-restricted"
+    )
+    assert dpo.put(f"{recording}/freeze", {"reason": "Art. 15"}, **json).json()["kind"] == "access_request"
+    assert len(dpo.get("/api/v1/holds").json()["results"]) == 3
+    refused = dpo.put(f"{recording}/erasure", {"ground": "request"}, **json)
+    assert (refused.status_code, refused.json()["code"]) == (409, "under-legal-hold")
+
+    hold = placed.json()["id"]
+    assert dpo.post(f"/api/v1/holds/{hold}/release", {"reason": "Settled"}, **json).status_code == 200
+    assert (
+        dpo.post(f"/api/v1/holds/{hold}/release", {"reason": "Settled"}, **json).json()["code"]
+        == "already-released"
+    )
+    assert dpo.delete(f"{recording}/restriction", {"reason": "Over"}, **json).status_code == 200
+    assert dpo.delete(f"{recording}/freeze", {"reason": "Answered"}, **json).status_code == 200
+    assert dpo.get("/api/v1/holds").json()["results"] == []
+    assert dpo.delete(f"{recording}/freeze", {"reason": "Answered"}, **json).json()["code"] == "not-frozen"
+
+
+def test_the_api_writes_versions_of_a_policy(dpo, db):
+    json = {"content_type": "application/json"}
+    said = {
+        "name": "Complaints",
+        "lawful_basis": "legitimate_interests",
+        "justification": "Complaints come in within half a year.",
+        "keep_at_most": {"count": 6, "unit": "months"},
+    }
+
+    first = dpo.post("/api/v1/policies", said, **json).json()
+    second = dpo.post("/api/v1/policies", said | {"policy": first["id"]}, **json).json()
+
+    assert (first["version"], second["version"]) == (1, 2)
+    assert first["id"] == second["id"]
+    assert [row["version"] for row in dpo.get("/api/v1/policies").json()["results"]] == [2]
+    assert len(dpo.get(f"/api/v1/policies/{first['id']}").json()["results"]) == 2
+    assert dpo.post(f"/api/v1/policies/{first['id']}/retire", **json).json()["is_in_force"] is False
+    assert dpo.post(f"/api/v1/policies/{first['id']}/retire", **json).json()["code"] == "policy-not-in-force"
+
+
+def test_no_reason_of_a_hold_stands_in_the_database_in_clear(dpo, kept):
+    dpo.post(f"/retention/recordings/{kept.pk}/hold/", {"reason": "Dispute of Daniel Ashby"})
+
+    row = Hold.objects.get()
+    assert b"Ashby" not in bytes(row.reason_sealed)
+    assert Team.objects.exists()
+    assert calls.CUSTOMER_NAME == "Daniel Ashby"
