@@ -174,11 +174,14 @@ def test_a_new_key_is_in_the_backup_before_it_is_in_the_keyring(
     backup = tmp_path / "backup"
     keyring = again(keyring_file, master_file, backup)
     keyring.ensure_key("audio-open")
-    replaced = []
+    replaced: list[Path] = []
     replace = files.replace
-    monkeypatch.setattr(
-        files, "replace", lambda path, content: (replaced.append(path), replace(path, content))
-    )
+
+    def watch(path: Path, content: bytes) -> None:
+        replaced.append(path)
+        replace(path, content)
+
+    monkeypatch.setattr(files, "replace", watch)
 
     keyring.ensure_key(NAME)
 

@@ -28,7 +28,7 @@ def test_a_master_file_is_read_and_replaced(tmp_path):
 
     source.write([bytes(32), b"\1" * 32])
 
-    assert not source.is_new
+    assert MasterFile(tmp_path / "master").is_new is False
     assert source.can_change
     assert source.read(SALT) == [bytes(32), b"\1" * 32]
 
