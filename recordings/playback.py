@@ -236,9 +236,9 @@ def _close(grant_id: UUID, *, because: str, actor: Actor, now: datetime) -> None
         purpose=granted.purpose.code,
         grant=str(grant_id),
         why=because,
-        heard=_written(stretches),
+        heard=written(stretches),
         heard_ms=sum(to_ms - from_ms for from_ms, to_ms in stretches),
-        possibly_sent=_written(possibly),
+        possibly_sent=written(possibly),
     )
 
 
@@ -250,7 +250,7 @@ def _sent(windows: Iterable[GrantWindow]) -> list[tuple[int, int]]:
     )
 
 
-def _written(stretches: list[tuple[int, int]]) -> str:
+def written(stretches: list[tuple[int, int]]) -> str:
     """Write stretches as ``0-61000,90000-95000``; those of a call heard in very many pieces are summed up."""
     while len(text := ",".join(f"{from_ms}-{to_ms}" for from_ms, to_ms in stretches)) > _LONGEST_FACT:
         # The two that lie closest become one: rather a little too much than anything left out.

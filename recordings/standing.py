@@ -132,6 +132,12 @@ def forget(grant_id: UUID) -> None:
         _kept.pop(grant_id, None)
 
 
+def forget_all() -> None:
+    """Drop all answers of this process."""
+    with _lock:
+        _kept.clear()
+
+
 _lock = Lock()
 _kept: OrderedDict[UUID, tuple[datetime, Standing]] = OrderedDict()
 
