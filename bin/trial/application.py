@@ -59,16 +59,16 @@ def manage(environment: Mapping[str, str], *words: str, shown: bool = False) -> 
 
 
 def prepare(environment: Mapping[str, str], *, tell: Callable[[str], None]) -> None:
-    """Bring database and static files up to date, side by side, then make the demo."""
-    with ThreadPoolExecutor(2) as pool:
+    """Bring database and demo up to date, and static files meanwhile."""
+    with ThreadPoolExecutor(1) as pool:
         static = pool.submit(_collect_static, environment)
         manage(environment, "prepare_database", "--verbosity=0")
         tell("The database is up to date")
+        began = time.monotonic()
+        tell("Making the demo organisation and its calls, where they are missing")
+        manage(environment, "create_demo", shown=True)
+        tell(f"The demo is there ({time.monotonic() - began:.0f} s)")
         static.result()
-    began = time.monotonic()
-    tell("Making the demo organisation and its calls, where they are missing")
-    manage(environment, "create_demo", shown=True)
-    tell(f"The demo is there ({time.monotonic() - began:.0f} s)")
 
 
 def start(environment: Mapping[str, str], port: int) -> dict[str, processes.Process]:
