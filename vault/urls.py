@@ -25,3 +25,4 @@ handler400 = "vault.access.refusals.bad_request"
 handler403 = "vault.access.refusals.forbidden"
 handler404 = "vault.access.refusals.not_found"
 handler500 = "vault.access.refusals.broken"
+handler429 = "vault.access.refusals.too_many"  # allauth's word for it

@@ -15,7 +15,7 @@ from django.http import HttpResponse
 from django.test import Client, RequestFactory
 from django.urls import URLPattern, URLResolver, get_resolver
 
-from tests.access.matrix import MATRIX
+from tests.access.matrix import ANY, MATRIX
 from tests.people import client_of, client_with_token, make_person
 from vault.access import callers
 from vault.access.callers import Caller
@@ -24,7 +24,6 @@ from vault.access.roles import PEOPLES_ROLES, ROLES_ALLOWED, Role, permissions_o
 from vault.permissions import Permission
 
 pytestmark = pytest.mark.django_db
-ANY = "*"
 _SAMPLES = {"pk": "1", "uidb36": "x", "key": "y", "secret": "x", "token": "x", "event_id": str(uuid4())}
 
 

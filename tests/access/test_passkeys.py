@@ -54,7 +54,7 @@ def test_a_passkey_is_enrolled_by_link_and_the_session_counts():
 
 def test_a_passkey_alone_opens_the_vault():
     passkey = Passkey()
-    person, _client = enrolled(passkey)
+    enrolled(passkey)
     client = Client()
 
     sign_in_without_password(client, passkey)

@@ -170,6 +170,15 @@ def test_guessing_from_behind_the_owners_address_does_not_shut_a_known_device_ou
     assert back.headers["Location"].startswith("/account/factors/authenticate/")
 
 
+def test_many_attempts_from_one_address_meet_a_page_that_says_wait(supervisor, settings):
+    settings.ACCOUNT_RATE_LIMITS = settings.ACCOUNT_RATE_LIMITS | {"login": "2/m/ip"}
+
+    answers = [give_password(Client(), supervisor, "wrong") for _attempt in range(3)]
+
+    assert answers[2].status_code == 429
+    assert b"too-many" in answers[2].content
+
+
 def test_another_accounts_device_is_no_known_device(supervisor, dpo):
     other = Client(REMOTE_ADDR="203.0.113.7")
     sign_in(other, dpo)

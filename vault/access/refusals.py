@@ -67,6 +67,14 @@ class MethodNotAllowed(Refusal):
     title = gettext_lazy("Method not allowed")
 
 
+class TooMany(Refusal):
+    """Tried too often."""
+
+    status = 429
+    code = "too-many"
+    title = gettext_lazy("Too many requests")
+
+
 class DatabaseBusy(Unavailable):
     """The database does not answer, or not in time."""
 
@@ -180,6 +188,11 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
     return answer(request, NoSuchPage(_("There is nothing at this address.")))
 
 
+def too_many(request: HttpRequest) -> HttpResponse:
+    """Answer who tries too often; allauth asks for it as ``handler429``."""
+    return answer(request, TooMany(_("Too many attempts. Wait a few minutes.")))
+
+
 def broken(request: HttpRequest) -> HttpResponse:
     """Django's ``handler500``: something unexpected; say nothing of it but the request's id."""
     if is_api(request):
@@ -213,7 +226,7 @@ def _of_drf(error: Exception) -> Refusal:
         406: _("Not acceptable"),
         413: _("Too large"),
         415: _("Unsupported media type"),
-        429: _("Too many requests"),
+        429: TooMany.title,
     }
     is_form = isinstance(error, drf.ValidationError)
     detail = _("Some of what was sent is not valid; errors says what.") if is_form else str(error.detail)

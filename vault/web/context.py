@@ -46,6 +46,7 @@ def page(request: HttpRequest) -> dict[str, Any]:
         "find_url": reverse("recordings:list") if actor.may(Permission.RECORDING_FIND) else "",
         "sign_out_url": reverse("account_logout"),
         "account_links": [
+            {"url": reverse("access:account"), "icon": "user", "label": _("Your account")},
             {"url": reverse("mfa_index"), "icon": "key-round", "label": _("Second factors")},
             {"url": reverse("account_change_password"), "icon": "lock", "label": _("Password")},
         ],
