@@ -12,7 +12,7 @@ from pathlib import Path
 from trial.place import CHECKOUT, VENV, VENV_PYTHON, Trouble, cause
 
 RUN = ("requirements.txt",)
-TEST = ("requirements.txt", "requirements-dev.txt")
+TEST = ("requirements.txt", "bench/requirements.txt", "requirements-dev.txt")
 SERVERS = "requirements-trial.txt"  # by itself: each of its files must match a hash
 
 

@@ -1,8 +1,16 @@
 """The bench harness says honestly on which side of its bar a result lies."""
 
+import json
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from bench.harness import Row, ratio, summarise
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+BENCHES = sorted({path.stem for path in (CHECKOUT / "bench").glob("[a-z]*.py")} - {"harness"})
 
 
 def test_the_median_decides_and_the_spread_is_told():
@@ -35,3 +43,19 @@ def test_both_sides_take_turns_and_a_slower_side_has_the_smaller_share():
     assert turns == ["ours", "theirs", "ours", "theirs", "theirs", "ours"]
     assert row.median == pytest.approx(0.5)
     assert row.holds
+
+
+@pytest.mark.parametrize("name", BENCHES)
+def test_every_bench_still_runs_in_a_small_size(name):
+    done = subprocess.run(
+        [sys.executable, CHECKOUT / "bin" / "bench", name, "--json", "--small"],
+        capture_output=True,
+        text=True,
+    )
+
+    assert done.stderr == ""
+    result = json.loads(done.stdout)
+    assert result["bench"] == name
+    for row in result["rows"]:
+        assert {"name", "low", "high", "bar", "holds"} <= row.keys()
+        assert "ratio" in row or {"value", "unit"} <= row.keys()
