@@ -71,7 +71,7 @@ class FiltersIn(serializers.Serializer[Any]):
     shortest_s = serializers.IntegerField(required=False, min_value=0, max_value=10**6)
     longest_s = serializers.IntegerField(required=False, min_value=0, max_value=10**6)
     category = serializers.CharField(required=False, max_length=80)
-    basis = serializers.ChoiceField(required=False, choices=Basis.values)
+    basis = serializers.ChoiceField(required=False, choices=Basis.choices)
     basis_status = serializers.ChoiceField(required=False, choices=[*BasisStatus.values, "none"])
     state = serializers.ChoiceField(required=False, choices=Standing.values)
     after = serializers.CharField(required=False, max_length=400)
@@ -107,7 +107,7 @@ class LawfulBasisIn(serializers.Serializer[Any]):
 
     party = serializers.IntegerField(min_value=0, max_value=32_767, help_text="Its position on the call.")
     purpose = serializers.CharField(max_length=40)
-    basis = serializers.ChoiceField(choices=Basis.values)
+    basis = serializers.ChoiceField(choices=Basis.choices)
     status = serializers.ChoiceField(choices=BasisStatus.values)
     at = serializers.DateTimeField(required=False, help_text="When it was said; now if missing.")
     method = serializers.CharField(required=False, max_length=40, default="")

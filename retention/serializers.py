@@ -12,7 +12,6 @@ from retention.periods import Period
 from retention.policies import Terms
 
 UNITS = [unit.value for unit in Unit]
-BASES = [basis.value for basis in Basis]
 
 
 class PeriodField(serializers.Serializer[Any]):
@@ -27,14 +26,14 @@ class PolicyIn(serializers.Serializer[Any]):
 
     policy = serializers.UUIDField(required=False, help_text="The policy this is a new version of.")
     name = serializers.CharField(max_length=120)
-    lawful_basis = serializers.ChoiceField(choices=BASES)
+    lawful_basis = serializers.ChoiceField(choices=Basis.choices)
     justification = serializers.CharField(max_length=2000)
     keep_at_most = PeriodField()
     keep_at_least = PeriodField(required=False, allow_null=True)
     team = serializers.UUIDField(required=False, allow_null=True)
     queue = serializers.CharField(required=False, allow_blank=True, max_length=80, default="")
     category = serializers.CharField(required=False, allow_blank=True, max_length=80, default="")
-    basis = serializers.ChoiceField(choices=BASES, required=False, allow_blank=True, default="")
+    basis = serializers.ChoiceField(choices=Basis.choices, required=False, allow_blank=True, default="")
 
     def terms(self) -> Terms:
         """Return what was sent."""

@@ -192,6 +192,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "SERVE_INCLUDE_SCHEMA": False,
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_NAME_OVERRIDES": {"LawfulBasisEnum": "recordings.models.Basis"},
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "vault.access.openapi.add_problem",
@@ -262,7 +263,9 @@ AUDIT_KEY = env.text("AUDIT_KEY", default="")  # Ed25519 seed, base64; also as A
 # Days a copy may live on in backups; the erasure proof's "beyond recovery" counts with them.
 KEY_TABLE_BACKUP_DAYS = env.integer("KEY_TABLE_BACKUP_DAYS", default=7)
 DATABASE_BACKUP_DAYS = env.integer("DATABASE_BACKUP_DAYS", default=35)
-ERASURES_PER_DAY = env.integer("ERASURES_PER_DAY", default=50_000)  # the schedule stops there and raises an alarm
+ERASURES_PER_DAY = env.integer(
+    "ERASURES_PER_DAY", default=50_000
+)  # the schedule stops there and raises an alarm
 QUARANTINE_DAYS = env.integer("QUARANTINE_DAYS", default=14)
 INTAKE_HOURS = 24
 MAX_AUDIO_BYTES = env.integer("MAX_AUDIO_MIB", default=2048) * 1_048_576
