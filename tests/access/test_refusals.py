@@ -1,6 +1,8 @@
 """What the doors answer when something is refused or breaks."""
 
 import json
+import logging
+import sys
 from uuid import uuid4
 
 import pytest
@@ -10,6 +12,7 @@ from audit import trail
 from audit.actions import Action
 from tests.people import client_of, client_with_token
 from tests.trail import events
+from vault import logs
 from vault.permissions import Permission
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.access.probes")]
@@ -152,3 +155,41 @@ def test_a_page_that_takes_no_such_method_says_so_as_a_page(supervisor):
     assert answer.status_code == 405
     assert answer.headers["Allow"] == "GET"
     assert b"<html" in answer.content
+
+
+def test_a_forged_form_is_written_down_with_the_person_whose_session_it_used(supervisor):
+    client_of(supervisor, enforce_csrf_checks=True).post("/me/end-other-sessions/")
+
+    (event,) = events(Action.ACCESS_REFUSED)
+    assert event.actor_id == supervisor.pk
+
+
+def test_a_host_that_is_not_ours_is_refused_before_anything_else():
+    page = Client().get("/", headers={"Host": "evil.example"})
+    program = Client().get("/api/v1/probe", headers={"Host": "evil.example"})
+
+    assert page.status_code == program.status_code == 400
+    assert b"evil.example" not in page.content + program.content
+
+
+def test_a_logged_traceback_keeps_places_and_drops_texts_and_addresses():
+    logger = logging.getLogger("django.request")
+    try:
+        raise ValueError("Katrien Maas, +31201234567")
+    except ValueError:
+        record = logger.makeRecord(
+            logger.name,
+            logging.ERROR,
+            __file__,
+            1,
+            "Internal Server Error: %s",
+            ("/g/secret",),
+            sys.exc_info(),
+        )
+
+    line = json.loads(logs.formatter().format(record))
+
+    assert line["error"] == "builtins.ValueError"
+    assert "test_refusals.py" in line["frames"][0]
+    assert "Katrien" not in str(line)
+    assert "secret" not in str(line)

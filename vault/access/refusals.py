@@ -172,7 +172,8 @@ def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpR
 
 
 def csrf_failed(request: HttpRequest, reason: str = "") -> HttpResponse:
-    """Django's ``CSRF_FAILURE_VIEW``."""
+    """Django's ``CSRF_FAILURE_VIEW``, which comes before the gate."""
+    _identify_quietly(request)
     return answer(
         request,
         Forbidden(
