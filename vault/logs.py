@@ -15,7 +15,12 @@ _SHARED: list[Any] = [
 
 
 def formatter() -> structlog.stdlib.ProcessorFormatter:
-    """Return the formatter that Django's LOGGING setting names."""
+    """Return the formatter that Django's LOGGING setting names; the vault's own logs go the same way."""
+    structlog.configure(
+        processors=[*_SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+    )
     return structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=_SHARED,
         processors=[

@@ -134,11 +134,10 @@ def test_what_breaks_shows_its_number_and_no_detail(address, caplog):
     assert "+3120" not in said
 
 
-def test_a_log_of_what_broke_names_class_and_place_only(capsys):
+def test_a_log_of_what_broke_names_class_and_place_only(caplog):
     Client(raise_request_exception=False).get("/probe/breaks/")
 
-    printed = capsys.readouterr()
-    lines = printed.out + printed.err
+    lines = caplog.text
     assert "RuntimeError" in lines
     assert "probes.py" in lines
     assert "Katrien" not in lines
