@@ -58,7 +58,7 @@ def main(address: str) -> None:
 
     dpo = sign_in(address, DPO)
     category = f"smoke-{uuid.uuid4().hex[:8]}"
-    make_policy(dpo, category, seconds=10)
+    make_policy(dpo, category, seconds=45)
     short_lived = bring_in(exchange, tone(seconds=3), category=category)
     granted = ask_to_listen(supervisor, short_lived)
     supervisor.ask("GET", granted["audio_url"], Range="bytes=0-99", expect=206)
@@ -153,7 +153,7 @@ def bring_in(exchange: Client, audio: bytes, *, category: str) -> str:
 
 def describe(length: int, category: str) -> dict[str, Any]:
     """Return the side-car of a call that a caller agreed to have recorded."""
-    started_at = datetime.now(UTC) - timedelta(minutes=5)
+    started_at = datetime.now(UTC) - timedelta(seconds=30)
     consent = {
         "party": 1,
         "basis": "consent",
@@ -231,21 +231,23 @@ def make_policy(dpo: Client, category: str, *, seconds: int) -> None:
 
 
 def wait_for_erasure(dpo: Client, recording: str) -> str:
-    """Wait until the sweep has erased and certified; return the proof."""
+    """Wait until the sweep has erased and certified, and a checkpoint covers it; return the proof."""
     state = "nothing"
     end = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < end:
-        answer = dpo.ask("GET", f"/api/v1/recordings/{recording}/erasure", expect=(200, 404))
-        state = answer.json["state"] if answer.status == 200 else state
+        erasure = dpo.ask("GET", f"/api/v1/recordings/{recording}/erasure", expect=(200, 404))
+        state = erasure.json["state"] if erasure.status == 200 else state
         if state == "certified":
-            return dpo.ask("GET", f"/api/v1/recordings/{recording}/erasure/proof").text
+            proof = dpo.ask("GET", f"/api/v1/recordings/{recording}/erasure/proof", expect=(200, 503))
+            if proof.status == 200:
+                return proof.text
         time.sleep(1)
     raise Failed(f"the recording was not erased within {PATIENCE_SECONDS} seconds; its erasure is: {state}")
 
 
 def export_trail(dpo: Client) -> bytes:
     """Ask for the trail, wait until it is packed, and fetch it."""
-    asked = dpo.send("POST", "/api/v1/audit/exports", {"reason": "Smoke test"}, expect=202)
+    asked = dpo.send("POST", "/api/v1/audit/exports", {"format": "jsonl"}, expect=202)
     end = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < end:
         state = dpo.ask("GET", f"/api/v1/audit/exports/{asked['id']}").json["state"]
