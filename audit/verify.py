@@ -691,7 +691,7 @@ class _Export:
             return
         elsewhere = set(hashes)
         for index, leaf in block:
-            if leaf == hashes[index % _WIDTH]:
+            if hashes[index % _WIDTH : index % _WIDTH + 1] == [leaf]:
                 continue
             if leaf in elsewhere:
                 self.findings.add_record("MOVED", index, "stands in another place than it was given")

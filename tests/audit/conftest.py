@@ -12,9 +12,10 @@ import psycopg
 import pytest
 from django.db import transaction
 
-from audit import sequencer, trail
+from audit import export, sequencer, trail
 from audit.actions import Action
 from audit.actor import Actor, ActorKind, Ref
+from audit.events import EventFilters
 from audit.models import AuditEvent, Checkpoint, Leaf
 from tests.conftest import FreshDatabase
 
@@ -40,6 +41,28 @@ def record(actor: Actor, action: Action = Action.RECORDING_VIEWED, target: Ref =
     """Commit one event."""
     with transaction.atomic():
         return trail.record(action, actor=actor, target=target, at=more.pop("at", NOW), **more)
+
+
+def record_disclosure(actor: Actor) -> AuditEvent:
+    """Commit the event of a disclosure."""
+    return trail.record_disclosure(Action.PLAYBACK_WINDOW, actor=actor, target=CALL, at=NOW)
+
+
+def make_export(
+    actor: Actor, *, format: str = "jsonl", filters: EventFilters | None = None, with_personal: bool = False
+) -> bytes:
+    """Order a package, have it made, and fetch it."""
+    asked = export.request_export(
+        format=format,
+        filters=filters or EventFilters(),
+        with_personal=with_personal,
+        ground="regulator's request" if with_personal else "",
+        actor=actor,
+        now=NOW,
+    )
+    sequence()
+    assert export.run_waiting(now=NOW) == 1
+    return b"".join(export.download(asked.id, actor=actor, now=NOW).pieces)
 
 
 def sequence() -> Checkpoint | None:

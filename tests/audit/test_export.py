@@ -1,0 +1,219 @@
+"""Exports: made by the job, sealed, fetched once, checked by the verifier they hold."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from datetime import timedelta
+
+import pytest
+from django.db import transaction
+
+from audit import events, export, trail, verify
+from audit.actions import Action
+from audit.actor import Actor, Ref
+from audit.events import EventFilters
+from audit.models import AuditEvent, Export, ExportState, SubjectKey
+from audit.subjects import Subject
+from tests.audit.conftest import CALL, INES, NOW, make_export, record, record_disclosure, sequence
+from vault import storage
+from vault.errors import Invalid
+
+pytestmark = pytest.mark.usefixtures("fresh_database")
+
+
+def names(package: bytes) -> list[str]:
+    return zipfile.ZipFile(io.BytesIO(package)).namelist()
+
+
+def read(package: bytes, name: str) -> str:
+    return zipfile.ZipFile(io.BytesIO(package)).read(name).decode()
+
+
+def found_in(package: bytes, tmp_path, **options) -> list[str]:
+    path = tmp_path / "export.zip"
+    path.write_bytes(package)
+    return verify.verify_export(path, None, options.get("known", []), whole=False).all()
+
+
+@pytest.mark.parametrize("format", ["jsonl", "csv"])
+@pytest.mark.parametrize("with_personal", [True, False])
+def test_a_whole_export_passes_its_own_verifier(ines, tmp_path, format, with_personal):
+    for _ in range(3):
+        record(ines, purpose="complaint")
+    sequence()
+
+    package = make_export(ines, format=format, with_personal=with_personal)
+
+    assert found_in(package, tmp_path) == []
+    assert ("entries.csv" in names(package)) == (format == "csv")
+    assert ("Ines Verhoeven" in read(package, "addenda.jsonl")) if with_personal else b"Ines" not in package
+    manifest = json.loads(read(package, "manifest.json"))
+    assert (manifest["scope"], manifest["events"]) == ("whole", 4)  # the order itself is the fourth
+
+
+def test_an_export_over_many_tiles_passes(tmp_path, ines):
+    system = Actor.system("test")
+    with transaction.atomic():
+        for _ in range(700):
+            trail.record(Action.RECORDING_VIEWED, actor=system, target=CALL, at=NOW)
+    sequence()
+
+    package = make_export(ines)
+
+    assert "tile/0/000" in names(package)
+    assert "tile/1/000.p/2" in names(package)
+    assert found_in(package, tmp_path) == []
+
+
+def test_a_selection_holds_what_was_asked_for_and_passes(tmp_path, ines):
+    system = Actor.system("test")
+    with transaction.atomic():
+        for at in range(600):
+            actor = ines if at % 200 == 50 else system
+            trail.record(Action.RECORDING_VIEWED, actor=actor, target=CALL, at=NOW)
+    sequence()
+
+    package = make_export(ines, filters=EventFilters(actor_id=INES), with_personal=True)
+
+    manifest = json.loads(read(package, "manifest.json"))
+    assert (manifest["scope"], manifest["events"]) == ("selection", 4)
+    assert found_in(package, tmp_path) == []
+    assert found_in(package, tmp_path, known=[read(package, "checkpoint")]) == []
+
+
+def test_cells_that_a_spreadsheet_would_run_are_made_harmless(ines, tmp_path):
+    record(ines, purpose="=1+1")
+    sequence()
+
+    package = make_export(ines, format="csv")
+
+    assert "'=1+1" in read(package, "entries.csv")
+    assert found_in(package, tmp_path) == []
+
+
+def test_an_export_is_made_only_when_a_checkpoint_covers_the_asking(ines):
+    asked = export.request_export(
+        format="jsonl", filters=EventFilters(), with_personal=False, actor=ines, now=NOW
+    )
+
+    assert export.run_waiting(now=NOW) == 0
+    sequence()
+    assert export.run_waiting(now=NOW) == 1
+    assert Export.objects.get(pk=asked.pk).state == ExportState.READY
+
+
+def test_names_leave_only_on_a_ground_which_is_sealed(ines):
+    with pytest.raises(Invalid):
+        export.request_export(format="jsonl", filters=EventFilters(), with_personal=True, actor=ines, now=NOW)
+
+    make_export(ines, with_personal=True)
+
+    asked = events.read_event(AuditEvent.objects.get(action=Action.TRAIL_EXPORTED).id)
+    assert {"ground": "regulator's request"} in [part.fields for part in asked.addenda]
+    assert b"regulator" not in asked.event.entry
+
+
+def test_what_is_stored_is_sealed(ines):
+    record(ines)
+    asked = export.request_export(
+        format="jsonl", filters=EventFilters(), with_personal=False, actor=ines, now=NOW
+    )
+    sequence()
+    export.run_waiting(now=NOW)
+
+    row = Export.objects.get(pk=asked.pk)
+    stored = storage.store().read(row.object_name, 0, row.sealed_bytes)
+    assert b"PK\x03\x04" not in stored
+    assert b"manifest" not in stored
+
+
+def test_a_package_is_fetched_once(ines):
+    record(ines)
+    asked = export.request_export(
+        format="jsonl", filters=EventFilters(), with_personal=False, actor=ines, now=NOW
+    )
+    with pytest.raises(export.NotReady):
+        export.download(asked.id, actor=ines, now=NOW)
+    sequence()
+    export.run_waiting(now=NOW)
+    b"".join(export.download(asked.id, actor=ines, now=NOW).pieces)
+
+    with pytest.raises(export.AlreadyFetched) as caught:
+        export.download(asked.id, actor=ines, now=NOW)
+
+    assert caught.value.status == 410
+    fetched = AuditEvent.objects.get(action=Action.TRAIL_EXPORT_DOWNLOADED)
+    assert fetched.target == Ref("export", str(asked.id))
+
+
+def test_a_package_expires_after_a_day_and_leaves_nothing(ines):
+    asked = export.request_export(
+        format="jsonl", filters=EventFilters(), with_personal=False, actor=ines, now=NOW
+    )
+    sequence()
+    export.run_waiting(now=NOW)
+    name = Export.objects.get(pk=asked.pk).object_name
+
+    assert export.expire(now=NOW + timedelta(hours=23)) == 0
+    assert export.expire(now=NOW + timedelta(hours=24)) == 1
+
+    row = Export.objects.get(pk=asked.pk)
+    assert (row.state, row.wrapped_key, row.object_name) == (ExportState.EXPIRED, None, "")
+    assert storage.store().versions(name) == []
+    assert AuditEvent.objects.filter(action=Action.TRAIL_EXPORT_EXPIRED).count() == 1
+
+
+def test_a_package_that_was_fetched_is_removed_too(ines):
+    make_export(ines)
+
+    assert export.expire(now=NOW + timedelta(hours=1)) == 1
+
+    row = Export.objects.get()
+    assert (row.state, row.wrapped_key, row.object_name) == (ExportState.FETCHED, None, "")
+
+
+def test_an_export_whose_maker_died_is_made_by_the_next(ines):
+    asked = export.request_export(
+        format="jsonl", filters=EventFilters(), with_personal=False, actor=ines, now=NOW
+    )
+    sequence()
+    assert export._claim(NOW) is not None
+
+    assert export.run_waiting(now=NOW) == 0
+    assert export.run_waiting(now=NOW + export.LEASE) == 1
+    assert Export.objects.get(pk=asked.pk).attempts == 2
+
+
+def test_an_export_that_fails_again_and_again_is_given_up(ines, monkeypatch):
+    asked = export.request_export(
+        format="jsonl", filters=EventFilters(), with_personal=False, actor=ines, now=NOW
+    )
+    sequence()
+    Export.objects.filter(pk=asked.pk).update(attempts=export.MOST_ATTEMPTS)
+
+    assert export.run_waiting(now=NOW) == 0
+    assert Export.objects.get(pk=asked.pk).state == ExportState.FAILED
+
+
+def test_forgetting_somebody_blanks_their_words_and_every_proof_still_holds(ines, tmp_path):
+    record_disclosure(ines)
+    with transaction.atomic():
+        trail.forget(Subject.account(INES), actor=Actor.system("test"), at=NOW)
+    dpo = Actor.system("test")
+
+    package = make_export(dpo, with_personal=True)
+
+    assert b"Ines" not in read(package, "addenda.jsonl").encode()
+    assert found_in(package, tmp_path) == []
+
+
+def test_words_that_are_missing_without_a_forgetting_are_found(ines, tmp_path, fresh_database):
+    record(ines)
+    SubjectKey.objects.all().delete()
+
+    package = make_export(Actor.system("test"), with_personal=True)
+
+    (finding,) = found_in(package, tmp_path)
+    assert finding.startswith(f"ADDENDUM MISSING: record 0 lacks its addendum about account:{INES}")
