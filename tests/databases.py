@@ -7,6 +7,7 @@ import hashlib
 import os
 import secrets
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -43,7 +44,7 @@ def copied() -> Iterator[str]:
     finally:
         _point_at(before)
         with _server() as server:
-            server.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+            _drop(server, name)
 
 
 def environment(name: str) -> dict[str, str]:
@@ -52,6 +53,20 @@ def environment(name: str) -> dict[str, str]:
         variable: urlunsplit(urlsplit(os.environ[variable])._replace(path=f"/{name}"))
         for variable in ADDRESSES.values()
     }
+
+
+def _drop(server: psycopg.Connection[Any], name: str) -> None:
+    """Drop a database; autovacuum, which only a superuser may end, is waited for."""
+    until = time.monotonic() + 30
+    while True:
+        try:
+            server.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+        except psycopg.errors.InsufficientPrivilege:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.2)
+        else:
+            return
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
@@ -17,7 +16,7 @@ from retention.periods import Period
 from retention.policies import Terms
 from tests.recordings import calls
 from tests.recordings.conftest import person
-from tests.stores import own_bucket
+from tests.stores import empty_store
 from vault.access.models import Team
 from vault.access.roles import Role, permissions_of
 
@@ -31,9 +30,8 @@ LONG_AGO = {
 
 
 @pytest.fixture(autouse=True)
-def store_of_its_own(settings) -> Iterator[str]:
-    with own_bucket(settings) as name:
-        yield name
+def _empty_store(bucket) -> None:
+    empty_store()
 
 
 @pytest.fixture

@@ -50,7 +50,7 @@ def test_only_the_tombstone_is_left(due):
         fields.key_of(due.pk)
 
 
-def test_nothing_is_left_in_the_bucket_in_any_version(due, store_of_its_own):
+def test_nothing_is_left_in_the_bucket_in_any_version(due, bucket):
     run_sweep()
 
     client = boto3.client(
@@ -60,7 +60,7 @@ def test_nothing_is_left_in_the_bucket_in_any_version(due, store_of_its_own):
         aws_access_key_id=settings.S3_ACCESS_KEY,
         aws_secret_access_key=settings.S3_SECRET_KEY,
     )
-    listed = client.list_object_versions(Bucket=store_of_its_own, Prefix="objects/")
+    listed = client.list_object_versions(Bucket=bucket, Prefix="objects/")
     client.close()
     assert not listed.get("Versions")
     assert not listed.get("DeleteMarkers")

@@ -1,0 +1,279 @@
+"""The sweep killed between any two steps, run twice at once, woken up late: it finishes, once."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from threading import Barrier
+
+import pytest
+from django.db import connections
+from django.db.models.functions import Now
+
+from audit import trail
+from recordings import keys, tombstones
+from recordings.models import PendingObject, Recording, StoredKey
+from retention import certificate, claims, clock_guard, copies_gone, erasure, ledger, proof, sweep
+from retention.models import Erasure, ErasureState, LedgerEntry
+from retention.periods import Period
+from tests.recordings.conftest import person
+from tests.retention.conftest import NOW, SWEEPER, due_call, exchange_actor, make_policy, run_sweep
+from tests.trail import events
+from vault import storage
+from vault.access.models import Team
+from vault.access.roles import Role
+from vault.kms import masters
+from vault.storage import ObjectLocked, StoreUnavailable
+
+
+class Killed(BaseException):
+    """The process is gone: nothing catches this."""
+
+
+# Every call of the state machine into the database, the store or the keys.
+STEPS = [
+    (clock_guard, "check"),
+    (claims, "notice_due"),
+    (claims, "claim"),
+    (erasure, "destroy_keys"),
+    (clock_guard, "recheck"),
+    (erasure, "copies_of"),
+    (keys, "shred"),
+    (tombstones, "bury"),
+    (trail, "forget"),
+    (trail, "record"),
+    (ledger, "enter"),
+    (copies_gone, "delete_objects"),
+    (copies_gone, "_write_deleted"),
+    (copies_gone, "verify_absence"),
+    (copies_gone, "_check_absent"),
+    (copies_gone, "_finish"),
+    (ledger, "flush"),
+    (ledger, "_next_batch"),
+    (ledger, "_put"),
+    (ledger, "_mark_written"),
+    (certificate, "certify"),
+    (proof, "write_statement"),
+]
+NAMES = [f"{module.__name__}.{name}" for module, name in STEPS]
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize(("module", "name"), STEPS, ids=NAMES)
+def test_a_sweep_killed_at_any_step_is_finished_by_the_next(due, monkeypatch, module, name, when):
+    real = getattr(module, name)
+
+    def killing(*args, **options):
+        if when == "after":
+            real(*args, **options)
+        raise Killed
+
+    monkeypatch.setattr(module, name, killing)
+    with pytest.raises(Killed):
+        run_sweep()
+    monkeypatch.undo()
+    storage.store.cache_clear()
+    let_leases_run_out()
+
+    run_sweep()
+
+    assert_gone_once(due)
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("name", ["delete", "versions", "read", "put_if_absent", "check"])
+def test_a_sweep_killed_at_any_call_of_the_store_is_finished_by_the_next(due, monkeypatch, name, when):
+    store = storage.store()
+    real = getattr(store, name)
+    clock_guard.check(actor=SWEEPER)
+
+    def killing(*args):
+        if when == "after":
+            real(*args)
+        raise Killed
+
+    with monkeypatch.context() as patched:
+        patched.setattr(store, name, killing)
+        with pytest.raises(Killed):
+            run_sweep()
+    let_leases_run_out()
+
+    run_sweep()
+
+    assert_gone_once(due)
+
+
+def test_a_worker_that_wakes_up_late_does_nothing(due):
+    clock_guard.check(actor=SWEEPER)
+    claims.notice_due()
+    late = claims.claim(sweep.BEFORE_DESTRUCTION, actor=SWEEPER, limit=10)
+    let_leases_run_out()
+    claims.claim(sweep.BEFORE_DESTRUCTION, actor=SWEEPER, limit=10)
+
+    assert erasure.destroy_keys(late, actor=SWEEPER) == 0
+
+    assert StoredKey.objects.filter(recording_id=due.pk).exists()
+    let_leases_run_out()
+    run_sweep()
+    assert copies_gone.delete_objects(late, actor=SWEEPER) == 0
+    assert copies_gone.verify_absence(late, actor=SWEEPER) == 0
+    assert_gone_once(due)
+
+
+def test_a_claim_is_held_by_one_at_a_time(due):
+    claims.notice_due()
+
+    assert len(claims.claim(sweep.BEFORE_DESTRUCTION, actor=SWEEPER, limit=10)) == 1
+    assert claims.claim(sweep.BEFORE_DESTRUCTION, actor=SWEEPER, limit=10) == []
+
+
+def test_two_sweeps_at_once_erase_each_recording_once(fresh_database):
+    masters.forget_all()
+    Team.objects.create(name="North")
+    make_policy(person("katrien@example.org", Role.DPO), keep_at_most=Period(1, "weeks"))
+    exchange = exchange_actor()
+    recordings = [due_call(exchange) for _ in range(12)]
+    start = Barrier(3)
+
+    def one(_number: int) -> sweep.Swept:
+        start.wait()
+        try:
+            return run_sweep(batch=2)
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(3) as pool:
+        swept = list(pool.map(one, range(3)))
+    run_sweep()
+
+    assert sum(each.destroyed for each in swept) == 12
+    for recording in recordings:
+        assert_gone_once(recording, count=12)
+    masters.forget_all()
+
+
+def test_a_store_that_is_away_delays_the_copies_but_not_the_keys(due, monkeypatch):
+    store = storage.store()
+    clock_guard.check(actor=SWEEPER)
+
+    def away(*args):
+        raise StoreUnavailable
+
+    with monkeypatch.context() as patched:
+        patched.setattr(store, "check", away)
+        with pytest.raises(StoreUnavailable):
+            run_sweep()
+
+    assert Recording.objects.get(pk=due.pk).is_erased
+    assert not StoredKey.objects.filter(recording_id=due.pk).exists()
+    run_sweep()
+    assert_gone_once(due)
+
+
+def test_a_step_that_fails_is_tried_again_later_and_given_up_after_eight_times(due, katrien, monkeypatch):
+    store = storage.store()
+
+    def failing(names):
+        raise StoreUnavailable
+
+    clock_guard.check(actor=SWEEPER)
+    with monkeypatch.context() as patched:
+        patched.setattr(store, "delete", failing)
+        for _ in range(claims.TRIES + 1):
+            run_sweep()
+            let_leases_run_out()
+    row = Erasure.objects.get()
+    assert (row.state, row.tries, row.last_error) == (ErasureState.NEEDS_ATTENTION, 8, "StoreUnavailable")
+    assert len(events("erasure.stuck")) == 1
+
+    claims.retry(row.pk, actor=katrien, now=NOW)
+    run_sweep()
+
+    assert_gone_once(due)
+
+
+def test_one_recording_that_fails_does_not_stop_the_others(north, exchange, a_week, monkeypatch):
+    bad, good = due_call(exchange), due_call(exchange)
+    real = keys.shred
+
+    def failing(recording):
+        if recording.pk == bad.pk:
+            raise StoreUnavailable
+        return real(recording)
+
+    monkeypatch.setattr(keys, "shred", failing)
+
+    assert run_sweep().destroyed == 1
+    assert Recording.objects.get(pk=good.pk).is_erased
+    assert StoredKey.objects.filter(recording_id=bad.pk).exists()
+
+
+def test_an_object_lock_blocks_and_is_looked_at_again(due, monkeypatch):
+    store = storage.store()
+
+    def locked(names):
+        raise ObjectLocked
+
+    clock_guard.check(actor=SWEEPER)
+    with monkeypatch.context() as patched:
+        patched.setattr(store, "delete", locked)
+        run_sweep()
+    assert Erasure.objects.get().state == ErasureState.BLOCKED
+
+    let_leases_run_out()
+    run_sweep()
+
+    assert_gone_once(due)
+
+
+def test_a_copy_that_is_still_there_is_deleted_again(due, monkeypatch):
+    store = storage.store()
+    real = store.delete
+    clock_guard.check(actor=SWEEPER)
+    with monkeypatch.context() as patched:
+        patched.setattr(store, "delete", lambda names: None)
+        assert run_sweep().verified == 0
+    assert Erasure.objects.get().state == ErasureState.OBJECTS_DELETED
+    assert real
+
+    let_leases_run_out()
+    run_sweep()
+    let_leases_run_out()
+    run_sweep()
+
+    assert_gone_once(due)
+
+
+def test_a_copy_that_is_being_written_delays_the_certificate(due):
+    PendingObject.objects.create(
+        object_name="objects/aa/aa", recording_id=due.pk, kind=4, lease_until=NOW + timedelta(days=365)
+    )
+
+    swept = run_sweep()
+
+    assert (swept.destroyed, swept.verified) == (1, 0)
+    assert PendingObject.objects.get().is_condemned
+    PendingObject.objects.all().delete()
+    let_leases_run_out()
+    run_sweep()
+    assert_gone_once(due)
+
+
+def let_leases_run_out() -> None:
+    """Let the time pass that a lease and a pause take."""
+    Erasure.objects.exclude(state=ErasureState.CERTIFIED).update(
+        lease_until=None, next_try_at=Now() - timedelta(seconds=1)
+    )
+
+
+def assert_gone_once(recording: Recording, count: int = 1) -> None:
+    """Check that a recording is gone, with one event and one certificate, and that the ledger has it once."""
+    row = Erasure.objects.get(recording=recording)
+    assert row.state == ErasureState.CERTIFIED
+    assert not StoredKey.objects.filter(recording_id=recording.pk).exists()
+    assert len([event for event in events("recording.erased") if event.target_id == str(recording.pk)]) == 1
+    assert len([event for event in events("erasure.certified") if event.target_id == str(row.pk)]) == 1
+    assert list(storage.store().listing("objects/")) == []
+    batches = set(LedgerEntry.objects.values_list("batch", flat=True))
+    outside = [entry for batch in batches for entry in ledger.read_batch(batch or 0) or []]
+    assert len(outside) == LedgerEntry.objects.count() == count
