@@ -2,6 +2,7 @@
 
 import sys
 import traceback
+from collections.abc import MutableMapping
 from typing import Any
 
 import structlog
@@ -31,7 +32,7 @@ def formatter() -> structlog.stdlib.ProcessorFormatter:
     )
 
 
-def _without_texts(logger: Any, method: str, event: dict[str, Any]) -> dict[str, Any]:
+def _without_texts(logger: Any, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """Keep of an error its class and place: its text, and an address, may hold what no log should."""
     error_info = event.pop("exc_info", None)
     if error_info is True:

@@ -140,7 +140,7 @@ def _passes(role: Role, client: Client, method: str, path: str) -> bool:
     assert caller.actor.role == role
     original = callers.identify
     try:
-        callers.identify = lambda request, briefly=False: caller  # type: ignore[assignment]
+        callers.identify = lambda request, briefly=False: caller
         callers.set_caller(request, caller)
         return gate.process_view(request, resolved.func, resolved.args, resolved.kwargs) is None
     finally:

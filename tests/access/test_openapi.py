@@ -11,7 +11,7 @@ from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.validation import validate_schema
 
 COMMITTED = Path(settings.BASE_DIR) / "docs" / "openapi.json"
-REFRESH = "manage.py spectacular --format openapi-json --file docs/openapi.json"
+REFRESH = "bin/check --fix"
 
 
 @pytest.fixture(scope="module")
