@@ -66,6 +66,7 @@ SENTENCES: dict[Action, tuple[Promise, str]] = {
     Action.ERASURE_VERIFIED: (__("found no copy any more: {what}"), "archive-x"),
     Action.ERASURE_CERTIFIED: (__("certified the erasure: {what}"), "file-check-2"),
     Action.ERASURE_STUCK: (__("could not finish the erasure: {what}"), "triangle-alert"),
+    Action.ERASURE_RETRIED: (__("tried the erasure again: {what}"), "refresh-cw"),
     Action.ERASURE_PROOF_READ: (__("took the proof of the erasure: {what}"), "file-check-2"),
     Action.CLOCK_DOUBTED: (__("doubted the clock and erased nothing"), "clock"),
     Action.CLOCK_BELIEVED: (__("believed the clock again"), "clock"),

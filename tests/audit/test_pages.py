@@ -1,0 +1,290 @@
+"""The trail's pages and API, through the gate: the DPO finds, opens, checks and exports; nobody else may."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from audit import export, trail, verify
+from audit.actions import Action
+from audit.actor import REF_KINDS, Actor, ActorKind
+from audit.models import AuditEvent, Export
+from audit.wording import SENTENCES, TARGETS, say
+from tests.audit.conftest import CALL, attacker, record, sequence
+from tests.people import client_of, make_person
+from vault import clock
+from vault.access.models import User
+from vault.access.roles import Role
+from vault.errors import Forbidden
+
+
+@pytest.fixture
+def _database(request) -> None:
+    """Use the fresh database of a test that asks for one, because it numbers events; else the shared one."""
+    request.getfixturevalue("fresh_database" if "fresh_database" in request.fixturenames else "db")
+
+
+@pytest.fixture
+def dpo(_database) -> Client:
+    return client_of(make_person(Role.DPO, name="Katrien Maas"))
+
+
+@pytest.fixture
+def supervisor(_database) -> User:
+    return make_person(Role.SUPERVISOR, name="Ines Verhoeven")
+
+
+def actor_of(person: User) -> Actor:
+    return Actor(kind=ActorKind.PERSON, id=person.pk, role=person.role, name=person.name, access_point="web")
+
+
+def test_the_dpo_reads_who_did_what(dpo, supervisor):
+    now = clock.now()
+    record(actor_of(supervisor), purpose="complaint", at=now)
+    trail.record_refusal(
+        Forbidden(code="out-of-reach"),
+        actor=actor_of(supervisor),
+        action="recording.viewed",
+        target=CALL,
+        at=now,
+    )
+
+    page = dpo.get(reverse("audit:trail")).content.decode()
+
+    assert "<b>Ines Verhoeven</b> opened" in page
+    assert "<b>Ines Verhoeven</b> was refused: opened" in page
+    assert "code out-of-reach" in page
+    assert "complaint" in page
+    assert reverse("recordings:detail", args=[CALL.id]) in page
+
+
+def test_reading_the_trail_is_in_the_trail(dpo):
+    dpo.get(reverse("audit:trail"), {"group": "heard"})
+
+    event = AuditEvent.objects.get(action=Action.TRAIL_SEARCHED)
+    assert event.body["facts"]["filters"] == "group=heard"
+    assert event.actor_role == "dpo"
+
+
+@pytest.mark.parametrize("role", [Role.SUPERVISOR, Role.REVIEWER, Role.ADMINISTRATOR, Role.AGENT])
+def test_nobody_else_reads_the_trail(db, role):
+    client = client_of(make_person(role))
+
+    for name in ("audit:trail", "audit:exports", "audit:checkpoint", "audit-api:events"):
+        assert client.get(reverse(name)).status_code == 403
+    assert client.post(reverse("audit:order")).status_code == 403
+
+
+FILTERS = [
+    ({"group": "heard"}, True),
+    ({"group": "refused"}, False),
+    ({"group": "erased"}, False),
+    ({"action": "recording.viewed"}, True),
+    ({"action": "recording.erased"}, False),
+    ({"outcome": "done"}, True),
+    ({"outcome": "refused"}, False),
+    ({"purpose": "complaint"}, True),
+    ({"purpose": "training"}, False),
+    ({"period": "7"}, True),
+    ({"recording": CALL.id}, True),
+    ({"recording": "0193a1b2-0000-7000-8000-00000000beef"}, False),
+    ({"since": "2001-01-01"}, True),
+    ({"until": "2001-01-01"}, False),
+    ({"person": "Ines Verhoeven"}, True),
+    ({"person": "Katrien Maas"}, False),
+]
+
+
+def test_events_are_found_by_what_they_are_about(dpo, supervisor):
+    record(actor_of(supervisor), purpose="complaint", at=clock.now())
+    people = {person.name: str(person.pk) for person in User.objects.all()}
+
+    for query, is_found in FILTERS:
+        asked = {name: people.get(value, value) for name, value in query.items()}
+        page = dpo.get(reverse("audit:trail"), asked).content.decode()
+        assert ("<b>Ines Verhoeven</b> opened" in page) == is_found, query
+
+
+def test_pages_follow_on_one_another_by_key(dpo, supervisor):
+    now = clock.now()
+    for minutes in range(120):
+        record(actor_of(supervisor), at=now - timedelta(minutes=minutes))
+    address, seen = reverse("audit:trail") + "?action=recording.viewed", 0
+    for _ in range(5):
+        response = dpo.get(address)
+        seen += response.content.decode().count("line__idx")
+        address = response.context["older_url"]
+        if not address:
+            break
+
+    assert seen == 120
+    newer = dpo.get(response.context["newer_url"])
+    assert newer.content.decode().count("line__idx") == 50
+
+
+def test_an_event_opens_to_its_fields_and_its_proof(dpo, supervisor, fresh_database):
+    event = record(actor_of(supervisor), purpose="complaint", at=clock.now())
+    address = reverse("audit:event", args=[event.id])
+
+    assert "No checkpoint covers it yet" in dpo.get(address).content.decode()
+    sequence()
+    page = dpo.get(address).content.decode()
+
+    assert "c2sp.org/tlog-proof@v1" in page
+    assert "Ines Verhoeven" in page
+    proof = dpo.get(reverse("audit:proof", args=[event.id]))
+    assert proof["Content-Type"] == "text/plain; charset=utf-8"
+    policy = verify.Policy.parse(f"log {export.package.log_key.verifier().vkey}\nquorum none\n")
+    assert verify.verify_event_proof(proof.content.decode(), policy).all() == []
+    assert AuditEvent.objects.filter(action=Action.TRAIL_EVENT_READ).count() == 3
+
+
+def test_an_event_that_is_not_there_is_not_found(dpo):
+    assert dpo.get(reverse("audit:event", args=[uuid4()])).status_code == 404
+
+
+def test_the_page_says_plainly_that_nothing_is_anchored_outside(dpo, supervisor, fresh_database):
+    record(actor_of(supervisor), at=clock.now())
+    sequence()
+
+    page = dpo.get(reverse("audit:trail")).content.decode()
+
+    assert "No outside anchor: a rewritten history would not be noticed." in page
+    note = dpo.get(reverse("audit:checkpoint")).content.decode()
+    assert verify.open_checkpoint(
+        note, verify.Policy.parse(f"log {export.package.log_key.verifier().vkey}\nquorum none\n")
+    ).size
+
+
+def test_checking_again_finds_nothing_in_a_whole_trail(dpo, supervisor, fresh_database):
+    record(actor_of(supervisor), at=clock.now())
+    sequence()
+
+    page = dpo.post(reverse("audit:check"), follow=True).content.decode()
+
+    assert "The trail is whole." in page
+    assert AuditEvent.objects.get(action=Action.TRAIL_VERIFIED).body["facts"]["whole"] is True
+
+
+ATTACKS = {
+    "a changed entry": "UPDATE audit_event SET entry = entry || ' ' WHERE action = 'recording.viewed'",
+    "a changed column": "UPDATE audit_event SET purpose = 'other' WHERE action = 'recording.viewed'",
+    "a changed time": "UPDATE audit_event SET occurred_at = now() WHERE action = 'recording.viewed'",
+    "a deleted event": "DELETE FROM audit_event WHERE action = 'recording.viewed'",
+    "a deleted leaf": "DELETE FROM audit_leaf WHERE index = 0",
+    "a changed leaf": "UPDATE audit_leaf SET hash = sha256('x') WHERE index = 0",
+    "a changed root": "UPDATE audit_checkpoint SET note = 'x' || note",
+}
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_checking_again_finds_what_a_superuser_did(dpo, supervisor, fresh_database, attack):
+    for _ in range(3):
+        record(actor_of(supervisor), at=clock.now() - timedelta(hours=1), purpose="complaint")
+    sequence()
+    with attacker(fresh_database) as owner:
+        owner.execute(ATTACKS[attack])
+
+    page = dpo.post(reverse("audit:check"), follow=True).content.decode()
+
+    assert "The trail is not whole." in page
+
+
+def test_an_export_is_ordered_made_and_fetched_once(dpo, supervisor, tmp_path, fresh_database):
+    record(actor_of(supervisor), at=clock.now())
+
+    dpo.post(reverse("audit:order"), {"format": "csv", "action": "recording.viewed"})
+    assert "hx-trigger" in dpo.get(reverse("audit:exports")).content.decode()
+    sequence()
+    export.run_waiting(now=clock.now())
+    panel = dpo.get(reverse("audit:exports")).content.decode()
+    ordered = Export.objects.get()
+    fetch = reverse("audit:fetch", args=[ordered.id])
+    response = dpo.post(fetch)
+
+    assert "hx-trigger" not in panel
+    assert fetch in panel
+    path = tmp_path / "export.zip"
+    path.write_bytes(b"".join(response.streaming_content))
+    assert int(response["Content-Length"]) == path.stat().st_size
+    assert verify.verify_export(path, None, [], whole=False).all() == []
+    assert b"recording.viewed" in zipfile.ZipFile(io.BytesIO(path.read_bytes())).read("entries.csv")
+    assert dpo.post(fetch).status_code == 410
+
+
+def test_names_are_not_exported_without_a_ground(dpo):
+    response = dpo.post(reverse("audit:order"), {"format": "jsonl", "with_personal": "on"})
+
+    assert response.status_code == 400
+    assert not Export.objects.exists()
+
+
+def test_the_verifier_is_to_be_had_by_itself(dpo):
+    response = dpo.get(reverse("audit:verifier"))
+
+    assert b"".join(response.streaming_content).startswith(b"#!/usr/bin/env python3")
+
+
+def test_the_api_pages_through_the_trail(dpo, supervisor, fresh_database):
+    for _ in range(3):
+        record(actor_of(supervisor), at=clock.now())
+    sequence()
+
+    first = dpo.get(reverse("audit-api:events"), {"action": "recording.viewed", "limit": 2}).json()
+    second = dpo.post(
+        reverse("audit-api:search"),
+        {"action": "recording.viewed", "limit": 2, "after": first["next"]},
+        content_type="application/json",
+    ).json()
+
+    assert [len(first["results"]), len(second["results"])] == [2, 1]
+    assert second["next"] is None
+    told = first["results"][0]
+    assert told["about"] == [
+        {"subject": f"account:{supervisor.pk}", "forgotten": False, "name": "Ines Verhoeven"}
+    ]
+    assert told["entry"]["action"] == "recording.viewed"
+
+
+def test_the_api_refuses_a_filter_it_does_not_know(dpo):
+    assert dpo.get(reverse("audit-api:events"), {"action": "nothing.happened"}).status_code == 400
+
+
+def test_the_api_orders_and_fetches_an_export(dpo, tmp_path, fresh_database):
+    ordered = dpo.post(reverse("audit-api:exports"), {}, content_type="application/json")
+    assert ordered.status_code == 202
+    address = {"export_id": ordered.json()["id"]}
+    assert dpo.get(reverse("audit-api:package", kwargs=address)).status_code == 409
+    sequence()
+    export.run_waiting(now=clock.now())
+
+    assert dpo.get(reverse("audit-api:export", kwargs=address)).json()["state"] == "ready"
+    response = dpo.get(reverse("audit-api:package", kwargs=address))
+
+    path = tmp_path / "export.zip"
+    path.write_bytes(b"".join(response.streaming_content))
+    assert verify.verify_export(path, None, [], whole=True).all() == []
+    assert dpo.get(reverse("audit-api:package", kwargs=address)).status_code == 410
+
+
+def test_the_api_gives_proofs_and_the_newest_checkpoint(dpo, supervisor, fresh_database):
+    event = record(actor_of(supervisor), at=clock.now())
+    assert dpo.get(reverse("audit-api:proof", args=[event.id])).status_code == 503
+    sequence()
+
+    assert dpo.get(reverse("audit-api:proof", args=[event.id])).content.startswith(
+        b"c2sp.org/tlog-proof@v1\n"
+    )
+    assert b"\n\n" in dpo.get(reverse("audit-api:checkpoint")).content
+
+
+def test_every_action_has_a_sentence():
+    assert SENTENCES.keys() == set(Action)
+    assert TARGETS.keys() == REF_KINDS
+    assert say("of.tomorrow", "done").pattern == "of.tomorrow"
