@@ -1,0 +1,64 @@
+"""What production refuses to start with."""
+
+from __future__ import annotations
+
+import pytest
+from django.conf import settings
+from django.test import override_settings
+
+from vault import checks
+
+
+def database(host: str, **options: str) -> dict[str, dict[str, object]]:
+    base = {"HOST": host, "OPTIONS": options}
+    return {alias: settings.DATABASES[alias] | base for alias in ("default", "owner", "sequencer")}
+
+
+def found(**changes: object) -> list[str]:
+    safe = {
+        "TRIAL": False,
+        "DATABASES": database("db.example.org", sslmode="verify-full"),
+        "REDIS_URL": "rediss://cache.example.org/0",
+        "STORE_KIND": "s3",
+        "S3_ENDPOINT_URL": "https://s3.example.org",
+    }
+    # Django's own connections are not touched: only the check reads these.
+    with override_settings(**{k: v for k, v in (safe | changes).items() if k != "DATABASES"}):
+        kept = settings.DATABASES
+        settings.DATABASES = (safe | changes)["DATABASES"]
+        try:
+            return [str(message.msg) for message in checks.connections_are_encrypted()]
+        finally:
+            settings.DATABASES = kept
+
+
+def test_an_installation_with_verified_connections_is_let_be():
+    assert found() == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"DATABASES": database("db.example.org")}, "DATABASE_URL"),
+        ({"DATABASES": database("db.example.org", sslmode="require")}, "DATABASE_SEQUENCER_URL"),
+        ({"REDIS_URL": "redis://cache.example.org/0"}, "REDIS_URL"),
+        ({"S3_ENDPOINT_URL": "http://s3.example.org"}, "S3_ENDPOINT_URL"),
+    ],
+)
+def test_a_plain_connection_to_another_machine_is_refused(changes, named):
+    assert any(message.startswith(named) for message in found(**changes))
+
+
+def test_a_plain_connection_within_the_machine_is_let_be():
+    assert (
+        found(
+            DATABASES=database("127.0.0.1"),
+            REDIS_URL="redis://localhost:6379/0",
+            S3_ENDPOINT_URL="http://127.0.0.1:8333",
+        )
+        == []
+    )
+
+
+def test_a_trial_may_do_as_it_likes():
+    assert found(TRIAL=True, REDIS_URL="redis://cache.example.org/0") == []
