@@ -10,6 +10,7 @@ from django.conf import settings
 from django.core.cache import cache
 
 from tests import databases
+from vault.kms import masters
 
 
 @dataclass(frozen=True)
@@ -56,8 +57,12 @@ def bucket() -> Iterator[str]:
 
 @pytest.fixture(autouse=True)
 def _empty_cache() -> None:
-    """Start every test with an empty cache: rate limits and sessions of one are nothing to the next."""
+    """Start every test with an empty cache: rate limits and sessions of one are nothing to the next.
+
+    The keys in memory go too: they are those of a database that the next test may not have.
+    """
     cache.clear()
+    masters.forget_all()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

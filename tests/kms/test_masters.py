@@ -15,13 +15,6 @@ from vault.kms.models import Master
 NAME, KEK = "fields/2027-02", "fields-2027-02"
 
 
-@pytest.fixture(autouse=True)
-def _nothing_in_memory():
-    masters.forget_all()
-    yield
-    masters.forget_all()
-
-
 @pytest.mark.django_db
 def test_a_master_is_made_on_first_use_and_the_same_ever_after():
     first = masters.get(NAME, kek=KEK)

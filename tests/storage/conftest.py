@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import boto3
@@ -36,24 +37,39 @@ def s3_store(bucket: str, endpoint_url: str = "") -> S3Store:
     )
 
 
-def make_bucket(*, versioned: bool) -> str:
+@contextmanager
+def a_bucket(*, versioned: bool = False, locking: bool = False) -> Iterator[str]:
+    """Make a bucket and remove it: the server reserves room for each, and has no end of it."""
     name = f"contract-{secrets.token_hex(8)}"
     client = s3_client()
-    client.create_bucket(Bucket=name)
+    client.create_bucket(Bucket=name, ObjectLockEnabledForBucket=locking)
     if versioned:
         client.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
+    yield name
+    for page in client.get_paginator("list_object_versions").paginate(Bucket=name):
+        for each in (*page.get("Versions", []), *page.get("DeleteMarkers", [])):
+            which = {"Bucket": name, "Key": each["Key"], "VersionId": each["VersionId"]}
+            client.delete_object(**which, BypassGovernanceRetention=locking)
+    client.delete_bucket(Bucket=name)
     client.close()
-    return name
 
 
 @pytest.fixture(scope="session")
-def versioned_store() -> S3Store:
-    return s3_store(make_bucket(versioned=True))
+def versioned_store() -> Iterator[S3Store]:
+    with a_bucket(versioned=True) as bucket:
+        yield s3_store(bucket)
 
 
 @pytest.fixture(scope="session")
-def plain_store() -> S3Store:
-    return s3_store(make_bucket(versioned=False))
+def plain_store() -> Iterator[S3Store]:
+    with a_bucket() as bucket:
+        yield s3_store(bucket)
+
+
+@pytest.fixture
+def locking_bucket() -> Iterator[str]:
+    with a_bucket(locking=True) as bucket:
+        yield bucket
 
 
 @pytest.fixture(params=["directory", "versioned", "plain"])

@@ -149,16 +149,14 @@ def test_an_upload_that_nobody_will_finish_is_aborted_by_its_age(client, version
     assert versioned_store._unfinished(name) == []
 
 
-def test_a_lock_that_still_runs_is_named_and_what_is_free_is_deleted(client, name):
-    bucket = f"locked-{secrets.token_hex(6)}"
-    client.create_bucket(Bucket=bucket, ObjectLockEnabledForBucket=True)
-    store = s3_store(bucket)
+def test_a_lock_that_still_runs_is_named_and_what_is_free_is_deleted(client, locking_bucket, name):
+    store = s3_store(locking_bucket)
     store.put(name, [b"locked"])
     store.put(f"{name}-free", [b"free"])
     client.put_object_retention(
-        Bucket=bucket,
+        Bucket=locking_bucket,
         Key=name,
-        Retention={"Mode": "COMPLIANCE", "RetainUntilDate": datetime.now(UTC) + timedelta(minutes=5)},
+        Retention={"Mode": "GOVERNANCE", "RetainUntilDate": datetime.now(UTC) + timedelta(minutes=5)},
     )
 
     with pytest.raises(ObjectLocked):

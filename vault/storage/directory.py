@@ -142,7 +142,7 @@ class DirectoryStore:
         """Open a file that does not outlive the block, unless it was given another name within."""
         path = self._unfinished / f"{_flat(name)}~{secrets.token_hex(8)}"
         with _speaking():
-            self._unfinished.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._make_folder(self._unfinished)
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:
             yield descriptor, path
