@@ -192,3 +192,11 @@ def test_a_logged_traceback_keeps_places_and_drops_texts_and_addresses():
     assert "test_refusals.py" in line["frames"][0]
     assert "Katrien" not in str(line)
     assert "secret" not in str(line)
+
+
+def test_a_view_of_djangos_that_takes_no_such_method_answers_in_the_vaults_form():
+    answer = Client().get("/preferences/")
+
+    assert answer.status_code == 405
+    assert answer.headers["Allow"] == "POST"
+    assert b"method-not-allowed" in answer.content

@@ -9,6 +9,7 @@ from allauth.mfa.adapter import DefaultMFAAdapter
 from django.conf import settings
 from django.core.mail import EmailMessage
 from django.http import HttpRequest, HttpResponse
+from django.utils import translation
 from django.utils.translation import gettext as _
 
 from vault.access import factors, refusals, signing_in
@@ -49,9 +50,11 @@ class AccountAdapter(DefaultAccountAdapter):
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
         """Send after the answer has left: how long it took must not tell whether the account exists."""
-        message: EmailMessage = self.render_mail(
-            template_prefix, email, {"request": self.request, "email": email} | context
-        )
+        reader = context.get("user")
+        with translation.override(reader.language if isinstance(reader, User) else None):
+            message: EmailMessage = self.render_mail(
+                template_prefix, email, {"request": self.request, "email": email} | context
+            )
         send_after_answer(self.request, message)
 
     def format_email_subject(self, subject: str) -> str:
