@@ -21,6 +21,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from audit.actions import Action
 from recordings import ingest, lawful_bases, playback, ranges, search, sidecar, viewing, waveforms
 from recordings.errors import AudioCutOff, AudioTooLarge, LengthNeeded, RangeNeeded
 from recordings.lawful_bases import NewBasis
@@ -207,6 +208,7 @@ class RecordingGrants(APIView):
     """POST /recordings/{id}/grants: ask to listen."""
 
     required_permission = Permission.RECORDING_PLAY
+    refused_as = Action.PLAYBACK_REFUSED
 
     @extend_schema(operation_id="grant_playback", request=GrantIn, responses={201: GrantOut})
     def post(self, request: Request, recording_id: UUID) -> Response:
