@@ -25,7 +25,7 @@ _SIGNED_SECONDS = 900
 _USED_SECONDS = 300
 _MOST_ADDRESSES = 1000
 _CONNECTIONS = 32
-_TRIES = 4
+_TRIES = 3
 _FIRST_PAUSE = 0.1  # seconds, doubled with every try, and up to as much again by chance
 _PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
 _random = secrets.SystemRandom()
@@ -40,7 +40,7 @@ class RangeReader:
         self._pool = urllib3.PoolManager(
             maxsize=_CONNECTIONS,
             retries=False,
-            timeout=urllib3.Timeout(connect=5, read=20),
+            timeout=urllib3.Timeout(connect=3, read=10),
             ssl_context=ssl.create_default_context(cafile=ca_bundle or None),
         )
         self._addresses: OrderedDict[tuple[str, str | None], tuple[float, str]] = OrderedDict()
