@@ -30,7 +30,13 @@ _LOCK = 7_214_001  # any number that every run agrees on
 @contextmanager
 def copied() -> Iterator[str]:
     """Point every alias at a new copy of the template, and drop it afterwards."""
-    before = {alias: connections.settings[alias]["NAME"] for alias in ADDRESSES}
+    with created() as name, pointed_at(name):
+        yield name
+
+
+@contextmanager
+def created() -> Iterator[str]:
+    """Make a new copy of the template, and drop it afterwards."""
     name = f"vault_test_{_HOST}_{os.getpid()}_{secrets.token_hex(4)}"
     with _server() as server:
         _drop_left_behind(server)
@@ -38,13 +44,22 @@ def copied() -> Iterator[str]:
         server.execute(
             sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(*map(sql.Identifier, (name, template)))
         )
-    _point_at(dict.fromkeys(ADDRESSES, name))
     try:
         yield name
     finally:
-        _point_at(before)
         with _server() as server:
             _drop(server, name)
+
+
+@contextmanager
+def pointed_at(name: str) -> Iterator[None]:
+    """Point every alias at a database for a while."""
+    before = {alias: connections.settings[alias]["NAME"] for alias in ADDRESSES}
+    _point_at(dict.fromkeys(ADDRESSES, name))
+    try:
+        yield
+    finally:
+        _point_at(before)
 
 
 def environment(name: str) -> dict[str, str]:
