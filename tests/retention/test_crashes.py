@@ -73,7 +73,6 @@ def test_a_sweep_killed_at_any_step_is_finished_by_the_next(due, monkeypatch, mo
     with pytest.raises(Killed):
         run_sweep()
     monkeypatch.undo()
-    storage.store.cache_clear()
     let_leases_run_out()
 
     run_sweep()
