@@ -12,7 +12,7 @@ from django.db import DatabaseError, transaction
 
 from recordings import audio, objects, reading, waveforms
 from recordings.audio import AudioFormat
-from recordings.errors import Restricted, UploadTooLate
+from recordings.errors import UploadTooLate
 from recordings.models import Recording, Rendition, State
 from vault.crypto.container import CopyKind
 from vault.crypto.errors import NotAuthentic
@@ -39,7 +39,8 @@ def derive(recording_id: UUID, *, now: datetime) -> bool:
         Recording.objects.filter(pk=recording_id).update(derive_at=None)
         return False
     if recording.is_restricted:  # kept, not used; not even to draw it
-        raise Restricted
+        Recording.objects.filter(pk=recording_id).update(derive_at=now + _TRY_AGAIN_AFTER)
+        return False
     made = {rendition.kind: rendition for rendition in recording.renditions.all()}
     original = made[CopyKind.ORIGINAL]
     format_ = AudioFormat.from_facts(original.facts)

@@ -61,7 +61,7 @@ def speak(dialogue: Dialogue, *, seconds: int, codec: Codec) -> Spoken:
         cards = [{"start_s": start, "end_s": end, "reason": "card"} for start, end in dialogue.marks["card"]]
         pauses += _moved(holds + cards, first, last, begins)
         begins += last - first
-    return Spoken(_written(frames, codec), turns, [_as_pause(pause) for pause in pauses], len(frames) / RATE)
+    return Spoken(written(frames, codec), turns, [_as_pause(pause) for pause in pauses], len(frames) / RATE)
 
 
 @cache
@@ -121,7 +121,8 @@ def _as_pause(pause: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _written(frames: Frames, codec: Codec) -> bytes:
+def written(frames: Frames, codec: Codec) -> bytes:
+    """Return frames as a WAV file in a codec."""
     samples = {
         Codec.MULAW: lambda: frames.tobytes(),
         Codec.ALAW: lambda: _to_alaw()[frames].tobytes(),
