@@ -18,6 +18,7 @@ from django_htmx.http import HttpResponseClientRedirect
 from vault.access import callers, refusals
 from vault.access.callers import Caller
 from vault.access.devices import remember_device
+from vault.access.expected import EXPECTED
 from vault.access.models import ROLE_NAMES
 from vault.access.roles import Role
 from vault.errors import Forbidden
@@ -108,7 +109,7 @@ class Gate:
             self._check(request, view, caller, named)
         except callers.NotSignedIn as refusal:
             return self._ask_to_sign_in(request, refusal)
-        except refusals.EXPECTED as refusal:
+        except EXPECTED as refusal:
             return refusals.answer(request, refusal, permission=named)
         return None
 

@@ -12,15 +12,11 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import structlog
-from django.core.exceptions import PermissionDenied
 from django.core.signals import got_request_exception
-from django.db import DatabaseError, InterfaceError, OperationalError
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
-from rest_framework import exceptions as drf
 from rest_framework.views import APIView
 
 from audit import trail
@@ -28,13 +24,20 @@ from audit.actions import Action
 from audit.actor import ActorKind, Ref
 from vault import clock
 from vault.access import callers, mail
+from vault.access.expected import (
+    EXPECTED,
+    Broken,
+    MethodNotAllowed,
+    NoSuchPage,
+    TooMany,
+    as_refusal,
+    extras_of,
+)
 from vault.access.throttles import is_within
-from vault.errors import Forbidden, Invalid, Missing, Refusal, Unavailable
+from vault.errors import Forbidden, Invalid, Refusal
 from vault.permissions import Permission
 
 log = structlog.get_logger("vault.access")
-
-EXPECTED = (Refusal, Http404, PermissionDenied, OperationalError, InterfaceError, drf.APIException)
 
 # What stands in an address -> what the refusal was about. A grant's token is never written down.
 _TARGETS = {
@@ -51,34 +54,6 @@ _TARGETS = {
 }
 _RECORDED = frozenset({401, 403, 404, 409, 410})
 _MOST_OF_UNKNOWN = 30  # refusals of one unknown address that are recorded in a minute
-
-
-class NoSuchPage(Missing):
-    """Nothing stands at this address."""
-
-    code = "no-such-page"
-
-
-class MethodNotAllowed(Refusal):
-    """The address exists, but does not take this method."""
-
-    status = 405
-    code = "method-not-allowed"
-    title = gettext_lazy("Method not allowed")
-
-
-class TooMany(Refusal):
-    """Tried too often."""
-
-    status = 429
-    code = "too-many"
-    title = gettext_lazy("Too many requests")
-
-
-class DatabaseBusy(Unavailable):
-    """The database does not answer, or not in time."""
-
-    code = "database-unavailable"
 
 
 class Refusals:
@@ -124,7 +99,7 @@ def answer(
             event_id = _record(request, refusal, permission)
         except Refusal as unavailable:
             refusal = unavailable
-    return (_problem if is_api(request) else _page)(request, refusal, event_id, _extras(error))
+    return (_problem if is_api(request) else _page)(request, refusal, event_id, extras_of(error))
 
 
 def as_problem(error: Exception, context: dict[str, Any]) -> HttpResponse | None:
@@ -133,20 +108,6 @@ def as_problem(error: Exception, context: dict[str, Any]) -> HttpResponse | None
         return None
     view: APIView = context["view"]
     return answer(context["request"]._request, error, permission=_permission(view))
-
-
-def as_refusal(error: Exception) -> Refusal:
-    """Return the refusal that an expected error stands for."""
-    if isinstance(error, Refusal):
-        return error
-    if isinstance(error, Http404):
-        return NoSuchPage(_("There is nothing at this address."))
-    if isinstance(error, PermissionDenied):
-        return Forbidden(_("This is not open to you."))
-    if isinstance(error, DatabaseError | InterfaceError):
-        log.error("database does not answer", error=type(error).__name__)
-        return DatabaseBusy(_("The database does not answer in time. Nothing was changed."))
-    return _of_drf(error)
 
 
 def is_api(request: HttpRequest) -> bool:
@@ -198,52 +159,9 @@ def broken(request: HttpRequest) -> HttpResponse:
     """Django's ``handler500``: something unexpected; say nothing of it but the request's id."""
     if is_api(request):
         return _problem(
-            request, _Broken(_("Something broke on our side; nothing half-done was kept.")), "", {}
+            request, Broken(_("Something broke on our side; nothing half-done was kept.")), "", {}
         )
     return HttpResponse(render_to_string("500.html", {"request_id": callers.request_id(request)}), status=500)
-
-
-class _Broken(Refusal):
-    status = 500
-    code = "broken"
-    title = gettext_lazy("Something broke")
-
-
-class _OfDrf(Refusal):
-    def __init__(self, status: int, title: object, detail: str, code: str) -> None:
-        super().__init__(detail, code=code)
-        self.status, self.title = status, str(title)  # type: ignore[misc]
-
-
-def _of_drf(error: Exception) -> Refusal:
-    if not isinstance(error, drf.APIException):
-        raise TypeError(f"{type(error).__name__} is no expected error")
-    titles = {
-        400: Invalid.title,
-        401: callers.NotSignedIn.title,
-        403: Forbidden.title,
-        404: Missing.title,
-        405: MethodNotAllowed.title,
-        406: _("Not acceptable"),
-        413: _("Too large"),
-        415: _("Unsupported media type"),
-        429: TooMany.title,
-    }
-    is_form = isinstance(error, drf.ValidationError)
-    detail = _("Some of what was sent is not valid; errors says what.") if is_form else str(error.detail)
-    code = "invalid" if is_form else str(error.default_code).replace("_", "-")
-    return _OfDrf(error.status_code, titles.get(error.status_code, Refusal.title), detail, code)
-
-
-def _extras(error: Exception) -> dict[str, Any]:
-    """Return what an error adds to its problem: fields that are wrong, when to try again, what is allowed."""
-    if isinstance(error, drf.ValidationError):
-        return {"errors": error.detail}
-    if isinstance(error, drf.Throttled) and (wait := getattr(error, "wait", None)) is not None:
-        return {"retry_after": int(wait) + 1}
-    if isinstance(error, Refusal) and error.facts:
-        return {"facts": error.facts}
-    return {}
 
 
 def _problem(request: HttpRequest, refusal: Refusal, event_id: str, extras: dict[str, Any]) -> HttpResponse:
