@@ -15,7 +15,7 @@ from audit import trail
 from recordings import keys, tombstones
 from recordings.models import PendingObject, Recording, StoredKey
 from retention import certificate, claims, clock_guard, copies_gone, erasure, ledger, proof, sweep
-from retention.models import Erasure, ErasureState, LedgerEntry
+from retention.models import BEFORE_DESTRUCTION, Erasure, ErasureState, LedgerEntry
 from retention.periods import Period
 from tests.recordings.conftest import person
 from tests.retention.conftest import NOW, SWEEPER, due_call, exchange_actor, make_policy, run_sweep
@@ -107,9 +107,9 @@ def test_a_sweep_killed_at_any_call_of_the_store_is_finished_by_the_next(due, mo
 def test_a_worker_that_wakes_up_late_does_nothing(due):
     clock_guard.check(actor=SWEEPER)
     claims.notice_due()
-    late = claims.claim(sweep.BEFORE_DESTRUCTION, actor=SWEEPER, limit=10)
+    late = claims.claim(BEFORE_DESTRUCTION, actor=SWEEPER, limit=10)
     let_leases_run_out()
-    claims.claim(sweep.BEFORE_DESTRUCTION, actor=SWEEPER, limit=10)
+    claims.claim(BEFORE_DESTRUCTION, actor=SWEEPER, limit=10)
 
     assert erasure.destroy_keys(late, actor=SWEEPER) == 0
 
@@ -124,8 +124,8 @@ def test_a_worker_that_wakes_up_late_does_nothing(due):
 def test_a_claim_is_held_by_one_at_a_time(due):
     claims.notice_due()
 
-    assert len(claims.claim(sweep.BEFORE_DESTRUCTION, actor=SWEEPER, limit=10)) == 1
-    assert claims.claim(sweep.BEFORE_DESTRUCTION, actor=SWEEPER, limit=10) == []
+    assert len(claims.claim(BEFORE_DESTRUCTION, actor=SWEEPER, limit=10)) == 1
+    assert claims.claim(BEFORE_DESTRUCTION, actor=SWEEPER, limit=10) == []
 
 
 def test_two_sweeps_at_once_erase_each_recording_once(fresh_database):
@@ -229,13 +229,11 @@ def test_an_object_lock_blocks_and_is_looked_at_again(due, monkeypatch):
 
 def test_a_copy_that_is_still_there_is_deleted_again(due, monkeypatch):
     store = storage.store()
-    real = store.delete
     clock_guard.check(actor=SWEEPER)
     with monkeypatch.context() as patched:
         patched.setattr(store, "delete", lambda names: None)
         assert run_sweep().verified == 0
     assert Erasure.objects.get().state == ErasureState.OBJECTS_DELETED
-    assert real
 
     let_leases_run_out()
     run_sweep()

@@ -10,6 +10,7 @@ from threading import Barrier
 import pytest
 from django.db import IntegrityError, connection, connections, transaction
 
+from audit.actor import Actor
 from recordings.errors import AlreadyErased, NoSuchRecording, UnderLegalHold
 from recordings.models import Recording, StoredKey
 from retention import claims, erasure, holds
@@ -22,9 +23,8 @@ from retention.errors import (
     ReasonMissing,
     RestrictedFromErasure,
 )
-from retention.models import Erasure, ErasureState, Hold, LedgerEntry, RetentionPolicy
+from retention.models import BEFORE_DESTRUCTION, Erasure, ErasureState, Hold, LedgerEntry, RetentionPolicy
 from retention.periods import Period
-from retention.sweep import BEFORE_DESTRUCTION
 from tests.recordings import calls
 from tests.recordings.conftest import person
 from tests.retention.conftest import NOW, SWEEPER, due_call, exchange_actor, make_policy, run_sweep
@@ -258,7 +258,7 @@ def two_at_once(fresh_database) -> Iterator[Callable[..., list[object]]]:
     masters.forget_all()
 
 
-def _committed() -> tuple[Recording, object]:
+def _committed() -> tuple[Recording, Actor]:
     masters.forget_all()
     Team.objects.create(name="North")
     katrien = person("katrien@example.org", Role.DPO)

@@ -15,7 +15,7 @@ AMSTERDAM = ZoneInfo("Europe/Amsterdam")
 
 
 def local(*parts: int, fold: int = 0) -> datetime:
-    return datetime(*parts, tzinfo=AMSTERDAM, fold=fold)  # type: ignore[arg-type]
+    return datetime(*parts, tzinfo=AMSTERDAM, fold=fold)
 
 
 @pytest.mark.parametrize(
