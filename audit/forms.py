@@ -56,6 +56,9 @@ class TrailFilters(forms.Form):
             field = self.fields[name]
             assert isinstance(field, forms.ChoiceField)  # noqa: S101 - declared so above
             field.choices = values
+        for field in self.fields.values():
+            is_choice = isinstance(field, forms.ChoiceField)
+            field.widget.attrs["class"] = "form-select" if is_choice else "form-control"
         self.fields["recording"].widget.attrs["placeholder"] = _("The id of a recording")
 
     def filters(self, now: datetime) -> EventFilters:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import groupby
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -26,7 +28,7 @@ from audit.doors import actor_of, asks
 from audit.events import EventFilters, EventPage, Told
 from audit.forms import OrderExport, TrailFilters
 from audit.models import Export, ExportState
-from audit.wording import ACTOR_KINDS, GROUP_NAMES, TARGETS, say
+from audit.wording import ACTOR_KINDS, FACT_NAMES, GROUP_NAMES, TARGETS, say
 from vault import clock
 from vault.errors import Invalid
 from vault.permissions import Permission
@@ -34,6 +36,7 @@ from vault.permissions import Permission
 READ, EXPORT = Permission.AUDIT_READ, Permission.AUDIT_EXPORT
 _LATE_S = 10
 _MOST_FACTS = 4
+_MOST_STRETCHES = 6
 
 
 @asks(GET=READ)
@@ -197,6 +200,7 @@ class Row:
     who: str
     sentence: SafeString
     below: str
+    role: str
     icon: str
     tone: str
 
@@ -211,6 +215,7 @@ def _row(told: Told) -> Row:
         who=_who(told),
         sentence=format_html(said.pattern, what=_what(event.target)),
         below=" · ".join(filter(None, _details(told))),
+        role=event.actor_role,
         icon=said.icon,
         tone=said.tone,
     )
@@ -241,8 +246,32 @@ def _details(told: Told) -> list[str]:
         if name not in ("name", "address")
     ]
     code = _("code %(code)s") % {"code": facts["code"]} if "code" in facts else ""
-    others = [f"{name}: {value}" for name, value in facts.items() if name not in ("code", "status")]
-    return [*words, body.get("purpose", ""), code, *others[:_MOST_FACTS], body.get("access_point", "")]
+    others = [
+        f"{FACT_NAMES[name]}: {value}" for name, value in facts.items() if name in FACT_NAMES and value != ""
+    ]
+    place = body.get("access_point", "")
+    return [
+        *words,
+        _heard(facts),
+        body.get("purpose", ""),
+        code,
+        *others[:_MOST_FACTS],
+        "" if place == "web" else place,
+    ]
+
+
+def _heard(facts: dict[str, Any]) -> str:
+    """Return which parts of a call were sent, as times of the call."""
+    stretches = re.findall(r"(\d+)-(\d+)", str(facts.get("heard", "")))
+    if "from_ms" in facts:
+        stretches = [(facts["from_ms"], facts["to_ms"])]
+    told = [f"{_clock(int(start))}–{_clock(int(end))}" for start, end in stretches[:_MOST_STRETCHES]]
+    return ", ".join([*told, "…"] if len(stretches) > _MOST_STRETCHES else told)
+
+
+def _clock(milliseconds: int) -> str:
+    minutes, seconds = divmod(milliseconds // 1000, 60)
+    return f"{minutes}:{seconds:02}"
 
 
 def _by_day(rows: list[Row]) -> list[tuple[date, list[Row]]]:

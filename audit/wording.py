@@ -119,6 +119,43 @@ GROUP_NAMES: dict[str, Promise] = {
     "trail": __("The trail itself"),
 }
 
+# The facts that a row of the timeline shows, and what they are called; the others stand on the event's page.
+FACT_NAMES: dict[str, Promise] = {
+    "accepted": pgettext_lazy("fact of an event", "accepted"),
+    "at_least": pgettext_lazy("fact of an event", "at least"),
+    "at_most": pgettext_lazy("fact of an event", "at most"),
+    "basis": pgettext_lazy("fact of an event", "basis"),
+    "change": pgettext_lazy("fact of an event", "change"),
+    "copies": pgettext_lazy("fact of an event", "copies"),
+    "count": pgettext_lazy("fact of an event", "results"),
+    "effect": pgettext_lazy("fact of an event", "effect"),
+    "error": pgettext_lazy("fact of an event", "error"),
+    "field": pgettext_lazy("fact of an event", "field"),
+    "filters": pgettext_lazy("fact of an event", "filters"),
+    "findings": pgettext_lazy("fact of an event", "findings"),
+    "format": pgettext_lazy("fact of an event", "format"),
+    "ground": pgettext_lazy("fact of an event", "ground"),
+    "kind": pgettext_lazy("fact of an event", "kind"),
+    "lawful_basis": pgettext_lazy("fact of an event", "lawful basis"),
+    "method": pgettext_lazy("fact of an event", "by"),
+    "new": pgettext_lazy("fact of an event", "new"),
+    "objects": pgettext_lazy("fact of an event", "copies"),
+    "old": pgettext_lazy("fact of an event", "old"),
+    "party": pgettext_lazy("fact of an event", "party"),
+    "quarantined": pgettext_lazy("fact of an event", "quarantined"),
+    "recordings": pgettext_lazy("fact of an event", "recordings"),
+    "refused": pgettext_lazy("fact of an event", "refused"),
+    "repeated": pgettext_lazy("fact of an event", "repeated"),
+    "role": pgettext_lazy("fact of an event", "role"),
+    "scope": pgettext_lazy("fact of an event", "scope"),
+    "source": pgettext_lazy("fact of an event", "source"),
+    "state": pgettext_lazy("fact of an event", "state"),
+    "tries": pgettext_lazy("fact of an event", "tries"),
+    "until": pgettext_lazy("fact of an event", "until"),
+    "version": pgettext_lazy("fact of an event", "version"),
+    "why": pgettext_lazy("fact of an event", "why"),
+}
+
 OUTCOME_NAMES: dict[str, Promise] = {
     "done": __("Done"),
     "refused": __("Refused"),

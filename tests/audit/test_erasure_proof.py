@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+from typing import Any
 
 import pytest
 
@@ -34,14 +35,14 @@ POLICY = verify.Policy.parse(f"log {SIGNER.verifier.vkey}\nquorum none\n")
 
 def make_proof(statement: str = STATEMENT, *, order: tuple[int, int] = (4, 9), **changed: object) -> str:
     """Return a proof of this statement, over a log in which the facts may have been logged otherwise."""
-    erased = {
+    erased: dict[str, Any] = {
         "id": ERASED_EVENT,
         "at": "2026-11-22T11:00:41.120458Z",
         "action": "recording.erased",
         "outcome": "done",
         "target": {"kind": "recording", "id": RECORDING},
     }
-    facts = {
+    facts: dict[str, Any] = {
         "erasure": ERASURE,
         "ground": "expired",
         "policy": "0d5c2f1a-6a6d-4a6a-9a52-0c4f6f0f8d11",
@@ -54,7 +55,7 @@ def make_proof(statement: str = STATEMENT, *, order: tuple[int, int] = (4, 9), *
     erased |= {name: value for name, value in changed.items() if name in erased}
     facts |= {name: value for name, value in changed.items() if name in facts}
     facts = {name: value for name, value in facts.items() if value is not None}
-    certified = {
+    certified: dict[str, Any] = {
         "action": "erasure.certified",
         "outcome": "done",
         "target": {"kind": "erasure", "id": ERASURE},

@@ -11,7 +11,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from audit import export, trail, verify
+from audit import export, log_key, trail, verify
 from audit.actions import Action
 from audit.actor import REF_KINDS, Actor, ActorKind
 from audit.models import AuditEvent, Export
@@ -140,7 +140,7 @@ def test_an_event_opens_to_its_fields_and_its_proof(dpo, supervisor, fresh_datab
     assert "Ines Verhoeven" in page
     proof = dpo.get(reverse("audit:proof", args=[event.id]))
     assert proof["Content-Type"] == "text/plain; charset=utf-8"
-    policy = verify.Policy.parse(f"log {export.package.log_key.verifier().vkey}\nquorum none\n")
+    policy = verify.Policy.parse(f"log {log_key.verifier().vkey}\nquorum none\n")
     assert verify.verify_event_proof(proof.content.decode(), policy).all() == []
     assert AuditEvent.objects.filter(action=Action.TRAIL_EVENT_READ).count() == 3
 
@@ -158,7 +158,7 @@ def test_the_page_says_plainly_that_nothing_is_anchored_outside(dpo, supervisor,
     assert "No outside anchor: a rewritten history would not be noticed." in page
     note = dpo.get(reverse("audit:checkpoint")).content.decode()
     assert verify.open_checkpoint(
-        note, verify.Policy.parse(f"log {export.package.log_key.verifier().vkey}\nquorum none\n")
+        note, verify.Policy.parse(f"log {log_key.verifier().vkey}\nquorum none\n")
     ).size
 
 
