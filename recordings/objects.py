@@ -122,14 +122,15 @@ def take_into_use(
     return rendition
 
 
-def discard(pending: PendingObject) -> None:
-    """Delete an object that will not be used, then its row; where the store fails, the sweep does it later."""
+def discard(pending: PendingObject) -> bool:
+    """Delete an object that will not be used, then its row; say if it is gone. The sweep tries again."""
     try:
         storage.store().delete([pending.object_name])
     except Refusal as error:
-        log.warning("object left to the sweep", object=pending.object_name, error=error.reason)
-        return
+        log.error("object left to the next sweep", object=pending.object_name, error=error.reason)
+        return False
     PendingObject.objects.filter(pk=pending.pk).delete()
+    return True
 
 
 def sweep(*, now: datetime, limit: int = 500) -> int:
@@ -145,9 +146,7 @@ def sweep(*, now: datetime, limit: int = 500) -> int:
             # put off, so that one that the store will not delete does not stand in the way of the others.
             pending.is_condemned, pending.lease_until = True, now + LEASE
             pending.save(update_fields=["is_condemned", "lease_until"])
-        storage.store().delete([pending.object_name])
-        PendingObject.objects.filter(pk=pending.pk).delete()
-        swept += 1
+        swept += discard(pending)
     return swept
 
 
