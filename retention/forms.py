@@ -52,7 +52,7 @@ class PolicyForm(forms.Form):
         help_text=_("Only where a duty to keep exists; nobody can erase a recording before."),
     )
     keep_at_least_unit = forms.ChoiceField(
-        label=_("Unit of at least"), choices=lambda: [("", "–"), *unit_choices()], required=False
+        label=_("Unit"), choices=lambda: [("", "–"), *unit_choices()], required=False
     )
     team = forms.ModelChoiceField(
         label=_("Team"), queryset=Team.objects.order_by("name", "pk"), required=False, empty_label=_("any")

@@ -9,6 +9,7 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from recordings.models import Basis
 from retention import policies
@@ -135,4 +136,12 @@ def _told(version: RetentionPolicy) -> dict[str, Any]:
 
 
 def _period(count: int, unit: str) -> str:
-    return _("%(count)d %(unit)s") % {"count": count, "unit": Unit(unit).label}
+    """Return "1 week", "6 months"."""
+    words = {
+        Unit.SECONDS: ngettext("%(n)d second", "%(n)d seconds", count),
+        Unit.DAYS: ngettext("%(n)d day", "%(n)d days", count),
+        Unit.WEEKS: ngettext("%(n)d week", "%(n)d weeks", count),
+        Unit.MONTHS: ngettext("%(n)d month", "%(n)d months", count),
+        Unit.YEARS: ngettext("%(n)d year", "%(n)d years", count),
+    }
+    return words[Unit(unit)] % {"n": count}

@@ -10,10 +10,10 @@ import boto3
 from django.conf import settings
 
 
-def empty_store() -> None:
-    """Delete every version of everything in the run's bucket."""
+def empty_store(prefix: str = "") -> None:
+    """Delete every version of everything in the run's bucket, or of what begins so."""
     client = _client()
-    for page in client.get_paginator("list_object_versions").paginate(Bucket=settings.S3_BUCKET):
+    for page in client.get_paginator("list_object_versions").paginate(Bucket=settings.S3_BUCKET, Prefix=prefix):
         listed = page.get("Versions", []) + page.get("DeleteMarkers", [])
         if listed:
             doomed = [{"Key": found["Key"], "VersionId": found["VersionId"]} for found in listed]
