@@ -9,11 +9,12 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
-from trial import processes
+from trial import postgresql, processes
 from trial.place import CHECKOUT, VENV_PYTHON, Trouble, var, write_secret
 from trial.settings import are_free
 
 PORTS = range(8000, 8100)
+PARTS = ("vault", "audit", "recordings", "retention", "privacy")
 PROCESSES = ("web", "worker", "beat", "sequencer")
 # Settings of accounts that only one process may use: who serves requests cannot even try.
 KEPT_FROM = {
@@ -61,13 +62,9 @@ def manage(environment: Mapping[str, str], *words: str, shown: bool = False) -> 
 def prepare(environment: Mapping[str, str], *, tell: Callable[[str], None]) -> None:
     """Bring database and demo up to date, and static files meanwhile."""
     with ThreadPoolExecutor(1) as pool:
-        static = pool.submit(_collect_static, environment)
-        manage(environment, "prepare_database", "--verbosity=0")
-        tell("The database is up to date")
-        began = time.monotonic()
-        tell("Making the demo organisation and its calls, where they are missing")
-        manage(environment, "create_demo", shown=True)
-        tell(f"The demo is there ({time.monotonic() - began:.0f} s)")
+        static = pool.submit(_once, "static", ["static"], partial(_collect_static, environment))
+        _once("database", ["migrations", "privileges.py"], partial(_prepare_database, environment, tell))
+        _once("demo", ["demo"], partial(_make_demo, environment, tell))
         static.result()
 
 
@@ -120,20 +117,40 @@ def _start(name: str, command: list[str], environment: Mapping[str, str]) -> pro
     return processes.start(name, command, folder=CHECKOUT, environment=allowed)
 
 
-def _collect_static(environment: Mapping[str, str]) -> None:
-    stamp, wanted = var() / "static.stamp", _fingerprint_of_static()
-    if stamp.exists() and stamp.read_text(encoding="ascii") == wanted:
+def _once(name: str, sources: list[str], prepare: Callable[[], None]) -> None:
+    """Do what takes long only when the sources have changed since, or the database may be another one."""
+    stamp, wanted = var() / f"{name}.stamp", _fingerprint(sources)
+    if not postgresql.is_given() and stamp.exists() and stamp.read_text(encoding="ascii") == wanted:
         return
-    manage(environment, "collectstatic", "--noinput", "--clear", "--verbosity=0")
+    prepare()
     write_secret(stamp, wanted)
 
 
-def _fingerprint_of_static() -> str:
+def _prepare_database(environment: Mapping[str, str], tell: Callable[[str], None]) -> None:
+    manage(environment, "prepare_database", "--verbosity=0")
+    tell("The database is up to date")
+
+
+def _collect_static(environment: Mapping[str, str]) -> None:
+    manage(environment, "collectstatic", "--noinput", "--clear", "--verbosity=0")
+
+
+def _make_demo(environment: Mapping[str, str], tell: Callable[[str], None]) -> None:
+    tell("Making the demo organisation and its calls")
+    began = time.monotonic()
+    manage(environment, "create_demo", shown=True)
+    tell(f"The demo is there ({time.monotonic() - began:.0f} s)")
+
+
+def _fingerprint(names: list[str]) -> str:
+    """Return a hash of the files and folders of these names, and of what is installed."""
     digest = hashlib.sha256((CHECKOUT / "requirements.txt").read_bytes())
-    for folder in sorted(CHECKOUT.glob("[a-z]*/**/static")):
-        for path in sorted(folder.rglob("*")):
-            state = path.stat()
-            digest.update(f"{path}|{state.st_mtime_ns}|{state.st_size}\n".encode())
+    patterns = [pattern for name in names for pattern in (name, *(f"{part}/**/{name}" for part in PARTS))]
+    found = [path for pattern in patterns for path in CHECKOUT.glob(pattern)]
+    for top in sorted(found):
+        for path in sorted(top.rglob("*")) if top.is_dir() else [top]:
+            if path.is_file() and path.suffix != ".pyc":
+                digest.update(os.fsencode(path.relative_to(CHECKOUT)) + b"\0" + path.read_bytes())
     return digest.hexdigest()
 
 
