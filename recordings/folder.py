@@ -30,6 +30,13 @@ class AudioMissing(Invalid):
     title: ClassVar[str] = "The audio that the description names is not beside it"
 
 
+class AudioUnreadable(Invalid):
+    """The file is there, but cannot be read."""
+
+    code: ClassVar[str] = "audio-unreadable"
+    title: ClassVar[str] = "The audio cannot be read from the folder"
+
+
 class SidecarUnreadable(Invalid):
     """Not JSON, too large, or of another file."""
 
@@ -79,16 +86,22 @@ def read_metadata(pair: Pair) -> CallMetadata:
 
 
 def read_audio(path: Path) -> Iterator[bytes]:
-    """Yield a file a mebibyte at a time."""
-    with path.open("rb") as file:
-        while piece := file.read(_PIECE):
-            yield piece
+    """Yield a file a mebibyte at a time.
+
+    :raises AudioUnreadable: if the disk or its permissions do not let us.
+    """
+    try:
+        with path.open("rb") as file:
+            while piece := file.read(_PIECE):
+                yield piece
+    except OSError as error:
+        raise AudioUnreadable from error
 
 
 def _read_json(path: Path) -> Any:
-    if path.stat().st_size > _LARGEST_SIDECAR:
-        raise SidecarUnreadable("The description of the call has more than 256 KiB.")
     try:
+        if path.stat().st_size > _LARGEST_SIDECAR:
+            raise SidecarUnreadable("The description of the call has more than 256 KiB.")
         return json.loads(path.read_bytes())
-    except (ValueError, RecursionError):
+    except (OSError, ValueError, RecursionError):
         raise SidecarUnreadable from None
