@@ -22,6 +22,7 @@ from audit.events import EventFilters, Told
 from audit.models import Export
 from audit.pages import record_reading, send_package
 from vault import clock
+from vault.errors import gettext_noop
 from vault.permissions import Permission
 
 MOST = 200
@@ -143,7 +144,7 @@ class NewestCheckpoint(APIView):
         """Return it. It says how many events there are, and nothing of what they are."""
         newest = checkpoints.newest()
         if newest is None:
-            raise proofs.NotYetSequenced("There is no checkpoint yet.")
+            raise proofs.NotYetSequenced(gettext_noop("There is no checkpoint yet."))
         return HttpResponse(newest.note, content_type="text/plain; charset=utf-8")
 
 

@@ -15,7 +15,7 @@ from audit import subjects
 from audit.actions import GROUPS, Action, Outcome
 from audit.ids import first_uuid
 from audit.models import Addendum, AuditEvent, Leaf
-from vault.errors import Missing
+from vault.errors import Missing, gettext_noop
 
 PAGE = 50
 MOST_COUNTED = 10_000
@@ -161,7 +161,7 @@ def read_event(event_id: UUID) -> Told:
     """
     event = AuditEvent.objects.filter(id=event_id).first()
     if event is None:
-        raise Missing("There is no such event.")
+        raise Missing(gettext_noop("There is no such event."))
     return tell([event])[0]
 
 

@@ -24,7 +24,7 @@ from audit.models import Export, ExportState, Leaf
 from vault import kms, storage
 from vault.crypto import container
 from vault.crypto.container import CopyKind, Opener, Sealer
-from vault.errors import Conflict, Invalid, Missing
+from vault.errors import Conflict, Invalid, Missing, gettext_noop
 
 KEK = "exports"
 FORMATS = ("jsonl", "csv")
@@ -39,7 +39,7 @@ class NotReady(Conflict):
     """The package is still being made."""
 
     code = "export-not-ready"
-    title = "The export is not ready yet"
+    title = gettext_noop("The export is not ready yet")
 
 
 class AlreadyFetched(Conflict):
@@ -47,7 +47,7 @@ class AlreadyFetched(Conflict):
 
     status = 410
     code = "export-gone"
-    title = "The export was fetched or has expired"
+    title = gettext_noop("The export was fetched or has expired")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +69,9 @@ def request_export(
     :raises Invalid: for a format that is not made, or personal data without a ground.
     """
     if format not in FORMATS:
-        raise Invalid("There is no such format.", code="format")
+        raise Invalid(gettext_noop("There is no such format."), code="format")
     if with_personal and not ground.strip():
-        raise Invalid("Say why names and addresses are needed.", code="ground")
+        raise Invalid(gettext_noop("Say why names and addresses are needed."), code="ground")
     export_id = uuid4()
     facts = filters.as_facts()
     with transaction.atomic(durable=True):
@@ -109,7 +109,7 @@ def require(export_id: UUID) -> Export:
     """
     found = Export.objects.filter(id=export_id).first()
     if found is None:
-        raise Missing("There is no such export.")
+        raise Missing(gettext_noop("There is no such export."))
     return found
 
 

@@ -13,7 +13,7 @@ from uuid import UUID
 from audit import checkpoints
 from audit.models import AuditEvent, Leaf
 from audit.tiles import stored_tree
-from vault.errors import Missing, Unavailable
+from vault.errors import Missing, Unavailable, gettext_noop
 
 FORMAT = "c2sp.org/tlog-proof@v1"
 
@@ -22,7 +22,7 @@ class NotYetSequenced(Unavailable):
     """The event is recorded, but no checkpoint covers it yet: a matter of seconds."""
 
     code = "not-yet-sequenced"
-    title = "Not yet in a signed checkpoint"
+    title = gettext_noop("Not yet in a signed checkpoint")
 
 
 def event_proof(event_id: UUID, extra: bytes = b"") -> str:
@@ -35,8 +35,8 @@ def event_proof(event_id: UUID, extra: bytes = b"") -> str:
     leaf = Leaf.objects.filter(event_id=event_id).first()
     if checkpoint is None or leaf is None or leaf.index >= checkpoint.size:
         if not AuditEvent.objects.filter(id=event_id).exists():
-            raise Missing("There is no such event.")
-        raise NotYetSequenced("The next checkpoint will cover it; try again in a few seconds.")
+            raise Missing(gettext_noop("There is no such event."))
+        raise NotYetSequenced(gettext_noop("The next checkpoint will cover it; try again in a few seconds."))
     event = AuditEvent.objects.get(id=event_id, recorded_at=leaf.recorded_at)
     hashes = stored_tree(checkpoint.size).inclusion_proof(leaf.index)
     line_feed = b"\n"

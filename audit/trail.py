@@ -22,6 +22,7 @@ from audit.canonical import Value, canonical
 from audit.ids import new_uuid
 from audit.models import AuditEvent
 from audit.subjects import Subject as Subject
+from audit.time_limit import time_limit
 from vault.errors import Refusal, Unavailable
 
 Fact = str | int | bool | None
@@ -29,6 +30,7 @@ T = TypeVar("T")
 
 # How long a disclosure waits for its event before it is refused.
 TIME_LIMIT_MS = 3_000
+_HANG_UP_AFTER_S = 5.0
 _LONGEST_ENTRY = 16_384
 _LONGEST_FACT = 1_024
 _ACTIONS = frozenset(action.value for action in Action)
@@ -137,7 +139,8 @@ def record_disclosure(
     :raises TrailUnavailable: if it cannot be committed within the time limit; then nothing may be served.
     """
     try:
-        with transaction.atomic(durable=True):
+        connection.ensure_connection()
+        with time_limit(connection.connection, _HANG_UP_AFTER_S), transaction.atomic(durable=True):
             with connection.cursor() as cursor:
                 cursor.execute(f"SET LOCAL statement_timeout = {TIME_LIMIT_MS:d}")
             return record(

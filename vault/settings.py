@@ -93,7 +93,7 @@ _TIME_LIMITS = "-c statement_timeout=30000 -c idle_in_transaction_session_timeou
 def _database(name: str, fallback: str, *, limits: bool = True) -> dict[str, Any]:
     settings = env.database(name if env.find(name) else fallback) | _CONNECTION
     if limits:
-        settings["OPTIONS"] = {"options": _TIME_LIMITS} | settings["OPTIONS"]
+        settings["OPTIONS"] = {"options": _TIME_LIMITS, "connect_timeout": 5} | settings["OPTIONS"]
     return settings
 
 

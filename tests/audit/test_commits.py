@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
 import psycopg
 import pytest
 from django.db import DatabaseError, connection, transaction
@@ -122,6 +128,65 @@ def test_a_disclosure_over_a_lost_connection_does_not_happen_and_the_next_one_do
 
     trail.record_disclosure(Action.PLAYBACK_WINDOW, actor=ines, target=CALL, at=NOW)
     assert counters() == [1, 1]
+
+
+def test_a_disclosure_over_a_dead_link_is_refused_in_time(ines, monkeypatch):
+    monkeypatch.setattr(trail, "_HANG_UP_AFTER_S", 0.5)
+    record(ines)
+    with dead_link():
+        record(ines)
+        freeze.set()
+        began = time.monotonic()
+        with pytest.raises(Unavailable):
+            trail.record_disclosure(Action.PLAYBACK_WINDOW, actor=ines, target=CALL, at=NOW)
+        assert time.monotonic() - began < 15
+
+    assert counters() == [1, 1]
+
+
+freeze = threading.Event()
+
+
+@contextmanager
+def dead_link() -> Iterator[None]:
+    """Put a link between the vault and the database that carries nothing back once it is frozen."""
+    freeze.clear()
+    settings = connection.settings_dict
+    before = {name: settings[name] for name in ("HOST", "PORT", "OPTIONS")}
+    server = socket.create_server(("127.0.0.1", 0))
+    lines: list[socket.socket] = []
+
+    def carry(source: socket.socket, target: socket.socket, *, may_freeze: bool) -> None:
+        with suppress(OSError):
+            while data := source.recv(65_536):
+                if not (may_freeze and freeze.is_set()):
+                    target.sendall(data)
+
+    def accept() -> None:
+        with suppress(OSError):
+            near, _ = server.accept()
+            far = socket.create_connection((before["HOST"], int(before["PORT"])))
+            lines.extend((near, far))
+            back = threading.Thread(target=carry, args=(far, near), kwargs={"may_freeze": True}, daemon=True)
+            back.start()
+            carry(near, far, may_freeze=False)
+
+    threading.Thread(target=accept, daemon=True).start()
+    connection.close()
+    settings |= {
+        "HOST": "127.0.0.1",
+        "PORT": str(server.getsockname()[1]),
+        "OPTIONS": before["OPTIONS"] | {"connect_timeout": 2},
+    }
+    try:
+        yield
+    finally:
+        settings |= before
+        connection.close()
+        for line in (*lines, server):
+            with suppress(OSError):
+                line.shutdown(socket.SHUT_RDWR)
+            line.close()
 
 
 @pytest.mark.parametrize(
