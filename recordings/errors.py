@@ -1,13 +1,13 @@
 """Refusals about recordings. Texts hold nothing personal."""
 
-from vault.errors import Conflict, Forbidden, Invalid, Missing
+from vault.errors import Conflict, Forbidden, Invalid, Missing, gettext_noop
 
 
 class NoSuchRecording(Missing):
     """Unknown, or out of reach: both look the same."""
 
     code = "no-such-recording"
-    title = "There is no such recording, or it is not within your reach"
+    title = gettext_noop("There is no such recording, or it is not within your reach")
 
 
 class AlreadyErased(Conflict):
@@ -15,49 +15,49 @@ class AlreadyErased(Conflict):
 
     status = 410
     code = "erased"
-    title = "This recording has been erased"
+    title = gettext_noop("This recording has been erased")
 
 
 class UnderLegalHold(Conflict):
     """A hold on it has not been released."""
 
     code = "under-legal-hold"
-    title = "A legal hold forbids erasing this recording"
+    title = gettext_noop("A legal hold forbids erasing this recording")
 
 
 class Quarantined(Forbidden):
     """No lawful basis was found; kept sealed."""
 
     code = "quarantined"
-    title = "This recording is in quarantine: no lawful basis was found for it"
+    title = gettext_noop("This recording is in quarantine: no lawful basis was found for it")
 
 
 class Restricted(Forbidden):
     """Restricted under Art. 18: kept, not used."""
 
     code = "restricted"
-    title = "This recording is restricted: it is kept, but may not be used"
+    title = gettext_noop("This recording is restricted: it is kept, but may not be used")
 
 
 class NoLawfulBasis(Forbidden):
     """The purpose is not covered."""
 
     code = "no-lawful-basis"
-    title = "There is no lawful basis for listening to this recording for that purpose"
+    title = gettext_noop("There is no lawful basis for listening to this recording for that purpose")
 
 
 class ConsentWithdrawn(Forbidden):
     """The party took consent back."""
 
     code = "consent-withdrawn"
-    title = "Consent for this recording was withdrawn"
+    title = gettext_noop("Consent for this recording was withdrawn")
 
 
 class PlaybackEnded(Forbidden):
     """The grant is over."""
 
     code = "playback-ended"
-    title = "Your permission to listen has ended"
+    title = gettext_noop("Your permission to listen has ended")
 
 
 class UnsupportedAudio(Invalid):
@@ -65,42 +65,42 @@ class UnsupportedAudio(Invalid):
 
     status = 415
     code = "unsupported-audio"
-    title = "This audio format is not taken in: send WAV (PCM, µ-law or A-law)"
+    title = gettext_noop("This audio format is not taken in: send WAV (PCM, µ-law or A-law)")
 
 
 class DigestMismatch(Invalid):
     """What arrived is not what was sent."""
 
     code = "digest-mismatch"
-    title = "The audio does not match its digest; nothing was kept"
+    title = gettext_noop("The audio does not match its digest; nothing was kept")
 
 
 class DuplicateCall(Conflict):
     """The same call was sent with other bytes."""
 
     code = "duplicate-call"
-    title = "This call is already here with other audio; nothing was changed"
+    title = gettext_noop("This call is already here with other audio; nothing was changed")
 
 
 class NoSuchIntake(Missing):
     """Unknown, expired, or announced by somebody else: all look the same."""
 
     code = "no-such-intake"
-    title = "No call was announced under this id, or a day has passed: announce it again"
+    title = gettext_noop("No call was announced under this id, or a day has passed: announce it again")
 
 
 class UploadUnderWay(Conflict):
     """One upload at a time."""
 
     code = "upload-under-way"
-    title = "The audio of this call is being received; try again in two minutes"
+    title = gettext_noop("The audio of this call is being received; try again in two minutes")
 
 
 class UploadTooLate(Conflict):
     """The upload took so long without a sign of life that it was given up."""
 
     code = "upload-too-late"
-    title = "The upload was given up after a silence; nothing was kept, send it again"
+    title = gettext_noop("The upload was given up after a silence; nothing was kept, send it again")
 
 
 class AudioTooLarge(Invalid):
@@ -108,56 +108,56 @@ class AudioTooLarge(Invalid):
 
     status = 413
     code = "audio-too-large"
-    title = "The audio is larger than this vault takes in"
+    title = gettext_noop("The audio is larger than this vault takes in")
 
 
 class AudioCutOff(Invalid):
     """Fewer bytes came than were announced."""
 
     code = "audio-cut-off"
-    title = "The audio ended before its announced length; nothing was kept"
+    title = gettext_noop("The audio ended before its announced length; nothing was kept")
 
 
 class CallInTheFuture(Invalid):
     """A call that has not begun cannot have been recorded."""
 
     code = "call-in-the-future"
-    title = "The call starts in the future: check the clock of the telephone system"
+    title = gettext_noop("The call starts in the future: check the clock of the telephone system")
 
 
 class UnknownPurpose(Invalid):
     """Not on the customer's list."""
 
     code = "unknown-purpose"
-    title = "This purpose is not on the list of purposes"
+    title = gettext_noop("This purpose is not on the list of purposes")
 
 
 class SaidInTheFuture(Invalid):
     """Nobody has said yet what is dated ahead."""
 
     code = "said-in-the-future"
-    title = "A lawful basis is dated in the future: check the clock"
+    title = gettext_noop("A lawful basis is dated in the future: check the clock")
 
 
 class NoSuchParty(Invalid):
     """The recording has fewer parties."""
 
     code = "no-such-party"
-    title = "The recording has no such party"
+    title = gettext_noop("The recording has no such party")
 
 
 class ReasonTooShort(Invalid):
     """A reason that another person would understand needs a few words."""
 
     code = "reason-too-short"
-    title = "Say in a few words why you listen"
+    title = gettext_noop("Say in a few words why you listen")
 
 
 class NoSuchGrant(Missing):
     """The token is not ours, was changed, or belongs to somebody else's session."""
 
     code = "no-such-grant"
-    title = "This permission to listen does not exist, or is not yours"
+    title = gettext_noop("This permission to listen does not exist, or is not yours")
 
 
 class RangeNotSatisfiable(Invalid):
@@ -165,14 +165,14 @@ class RangeNotSatisfiable(Invalid):
 
     status = 416
     code = "range-not-satisfiable"
-    title = "The recording has no such bytes"
+    title = gettext_noop("The recording has no such bytes")
 
 
 class WaveformNotReady(Missing):
     """Its sweep has not come by yet."""
 
     code = "waveform-not-ready"
-    title = "The waveform is being made; try again in a few seconds"
+    title = gettext_noop("The waveform is being made; try again in a few seconds")
 
 
 class RangeNeeded(Invalid):
@@ -180,7 +180,7 @@ class RangeNeeded(Invalid):
 
     status = 416
     code = "range-needed"
-    title = "Ask for ranges of at most 1 MiB, as players do: Range: bytes=0-"
+    title = gettext_noop("Ask for ranges of at most 1 MiB, as players do: Range: bytes=0-")
 
 
 class LengthNeeded(Invalid):
@@ -188,4 +188,4 @@ class LengthNeeded(Invalid):
 
     status = 411
     code = "length-needed"
-    title = "Say how long the audio is: Content-Length"
+    title = gettext_noop("Say how long the audio is: Content-Length")

@@ -46,6 +46,7 @@ from recordings.models import Intake, PendingObject, Recording, SourceIdentity, 
 from recordings.objects import SealedObject
 from recordings.sidecar import CallMetadata
 from vault.crypto.container import CopyKind
+from vault.errors import gettext_noop
 
 CLOCKS_DIFFER = timedelta(minutes=5)
 
@@ -210,7 +211,7 @@ def _find_known(digest: bytes, actor: Actor) -> Announcement | None:
         return None
     recording = Recording.objects.get(pk=known.recording_id)
     if recording.brought_by != actor.id:
-        raise DuplicateCall("Somebody else has sent this call.")
+        raise DuplicateCall(gettext_noop("Somebody else has sent this call."))
     if recording.is_erased:
         raise AlreadyErased
     return Announcement(recording.pk, None, is_new=False, recording=recording)
@@ -224,7 +225,7 @@ def _announce_again(digest: bytes, metadata: CallMetadata, *, actor: Actor, now:
     if intake is None:
         raise UploadUnderWay  # it arrived or was dropped this very moment
     if intake.brought_by != actor.id:
-        raise DuplicateCall("Somebody else has announced this call.")
+        raise DuplicateCall(gettext_noop("Somebody else has announced this call."))
     key = fields.key_of(intake.pk)
     with transaction.atomic(durable=True):
         _lock(intake)

@@ -19,7 +19,7 @@ from vault import kms
 from vault.crypto import container
 from vault.crypto.container import CopyKind
 from vault.crypto.fields import unwrap_key, wrap_key
-from vault.errors import Unavailable
+from vault.errors import Unavailable, gettext_noop
 from vault.kms import masters
 from vault.kms.memory import KeyCache
 
@@ -33,7 +33,7 @@ class KeyGone(Unavailable):
     """A recording that is not erased has lost a key: an incident."""
 
     code = "key-gone"
-    title = "The key of this recording is not there"
+    title = gettext_noop("The key of this recording is not there")
 
 
 def kek_for_audio(month: str) -> str:

@@ -7,13 +7,14 @@ first byte of a minute of audio leaves, that minute is in the trail.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from audit import trail
 from audit.actions import Action
@@ -37,7 +38,7 @@ from recordings.errors import (
 from recordings.models import GrantWindow, PlaybackGrant, Purpose, Recording, State
 from recordings.standing import Standing
 from vault.crypto.container import CopyKind
-from vault.errors import Forbidden, Refusal
+from vault.errors import Forbidden, Refusal, gettext_noop
 
 SHORTEST_REASON = 10
 LONGEST_REASON = 500
@@ -64,7 +65,7 @@ class AudioRange:
     end: int
     media_type: str
     etag: str
-    pieces: Iterator[memoryview]
+    pieces: Generator[memoryview]
 
 
 def grant(recording_id: UUID, *, purpose: str, reason: str, actor: Actor, now: datetime) -> GrantedPlayback:
@@ -76,10 +77,13 @@ def grant(recording_id: UUID, *, purpose: str, reason: str, actor: Actor, now: d
     :raises NoLawfulBasis: if nothing covers this purpose.
     """
     if actor.kind is not ActorKind.PERSON or actor.id is None or not actor.session:
-        raise Forbidden("Only a person who is signed in can listen.")
+        raise Forbidden(gettext_noop("Only a person who is signed in can listen."))
     words = " ".join(reason.split())
     if not SHORTEST_REASON <= len(words) <= LONGEST_REASON:
-        raise ReasonTooShort(f"Say in {SHORTEST_REASON} to {LONGEST_REASON} characters why you listen.")
+        raise ReasonTooShort(
+            _("Say in %(least)d to %(most)d characters why you listen.")
+            % {"least": SHORTEST_REASON, "most": LONGEST_REASON}
+        )
     wanted = Purpose.objects.filter(code=purpose, is_active=True, for_listening=True).first()
     if wanted is None:
         raise UnknownPurpose

@@ -36,7 +36,7 @@ from recordings.models import (
     RecordingQuerySet,
 )
 from recordings.numbers import NumberKind
-from vault.errors import Invalid
+from vault.errors import Invalid, gettext_noop
 
 LARGEST_PAGE = 200
 COUNTED = 10_001  # a count beyond this says "more than 10 000"
@@ -47,14 +47,14 @@ class BadCursor(Invalid):
     """It was not made here, or was changed."""
 
     code = "bad-cursor"
-    title = "This page of the list does not exist; begin with the first"
+    title = gettext_noop("This page of the list does not exist; begin with the first")
 
 
 class NothingToSearchFor(Invalid):
     """Neither a number nor a reference, or a number nobody can be found by."""
 
     code = "nothing-to-search-for"
-    title = "Type a telephone number or a customer reference"
+    title = gettext_noop("Type a telephone number or a customer reference")
 
 
 class Standing(models.TextChoices):
@@ -281,7 +281,9 @@ def _filtered(filters: CallFilters, actor: Actor, now: datetime) -> RecordingQue
 
 def _known(value: str, choices: type[models.TextChoices]) -> str:
     if value and value not in choices.values:
-        raise Invalid("A filter has a value that is not one of its choices.", code="unknown-filter")
+        raise Invalid(
+            gettext_noop("A filter has a value that is not one of its choices."), code="unknown-filter"
+        )
     return value
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from datetime import datetime
 from threading import Lock
 from uuid import UUID
@@ -20,6 +20,7 @@ from audit.trail import TrailUnavailable
 from recordings import ranges
 from recordings.models import GrantWindow, PlaybackGrant
 from recordings.standing import Standing
+from vault.errors import gettext_noop
 
 Window = tuple[int, int]
 _PIECE = 65_536
@@ -59,13 +60,15 @@ def open_windows(stands: Standing, windows: list[Window], *, actor: Actor, now: 
                 )
     except DatabaseError as error:
         connection.close_if_unusable_or_obsolete()
-        raise TrailUnavailable("What you asked for cannot be recorded now, so it is not served.") from error
+        raise TrailUnavailable(
+            gettext_noop("What you asked for cannot be recorded now, so it is not served.")
+        ) from error
     _opened_of(stands.grant_id).update(from_ms for from_ms, _ in new)
 
 
 def tracked(
     stands: Standing, start: int, windows: list[Window], pieces: Iterator[memoryview], *, now: datetime
-) -> Iterator[memoryview]:
+) -> Generator[memoryview]:
     """Yield the pieces in 64 KiB; when the answer ends, however it does, note what of it was sent."""
     at = start
     try:

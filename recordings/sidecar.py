@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
-from vault.errors import Invalid
+from vault.errors import Invalid, gettext_noop
 
 SCHEMA = "vault-sidecar/1"
 MAX_PARTIES = 20
@@ -31,7 +31,7 @@ class SidecarInvalid(Invalid):
     """The description of the call breaks a rule of ``vault-sidecar/1``."""
 
     code: ClassVar[str] = "sidecar-invalid"
-    title: ClassVar[str] = "The description of the call is not valid"
+    title: ClassVar[str] = gettext_noop("The description of the call is not valid")
 
 
 @dataclass(frozen=True, slots=True)

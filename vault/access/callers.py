@@ -19,7 +19,7 @@ from vault.access import factors, sessions, tokens
 from vault.access.address import client_address
 from vault.access.models import SignIn, User
 from vault.access.roles import Role, permissions_of
-from vault.errors import Refusal
+from vault.errors import Refusal, gettext_noop
 
 REMEMBERED_FOR = timedelta(seconds=2)
 
@@ -131,7 +131,7 @@ def _by_token(request: HttpRequest, header: str, now: datetime) -> Caller:
     scheme, _space, secret = header.partition(" ")
     token = tokens.find_in_force(secret.strip(), now=now) if scheme.lower() == "bearer" else None
     if token is None:
-        raise TokenRefused("Send a service token that is in force: Authorization: Bearer cv_…")
+        raise TokenRefused(gettext_noop("Send a service token that is in force: Authorization: Bearer cv_…"))
     tokens.note_used(token, now=now)
     return Caller(
         Actor(

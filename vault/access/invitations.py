@@ -18,7 +18,7 @@ from audit import trail
 from audit.actions import Action
 from audit.actor import Actor, Ref
 from vault.access.models import Invitation, User
-from vault.errors import Missing
+from vault.errors import Missing, gettext_noop
 
 
 class InvitationOver(Missing):
@@ -63,7 +63,7 @@ def require(secret: str, *, now: datetime) -> Invitation:
         .first()
     )
     if invitation is None:
-        raise InvitationOver("Ask an administrator for a new link.")
+        raise InvitationOver(gettext_noop("Ask an administrator for a new link."))
     return invitation
 
 

@@ -14,6 +14,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
 from django.db.models.functions import Lower
+from django.utils.translation import gettext as _
 
 from audit import trail
 from audit.actions import Action
@@ -73,7 +74,7 @@ def invite_person(
     _check_role(role)
     address = email.strip().lower()
     if User.objects.filter(email=address).exists():
-        raise EmailTaken("Somebody already signs in with this e-mail address.")
+        raise EmailTaken(_("Somebody already signs in with this e-mail address."))
     person = User(email=address, name=name.strip(), role=role, language=language, invited_at=now)
     person.set_unusable_password()
     person.save()
@@ -103,7 +104,7 @@ def reset_sign_in(person_id: UUID, *, actor: Actor, now: datetime) -> Invited:
     person = _lock(person_id)
     _check_not_own(person, actor)
     if not person.is_active:
-        raise PersonDisabled("Enable the account first.")
+        raise PersonDisabled(_("Enable the account first."))
     person.set_unusable_password()
     person.save(update_fields=["password"])
     removed = factors.remove_all(person)
@@ -135,7 +136,7 @@ def change_role(person_id: UUID, role: Role, *, actor: Actor, now: datetime) -> 
     if person.role == role:
         return person
     if is_last_administrator:
-        raise LastAdministrator("Appoint another administrator first.")
+        raise LastAdministrator(_("Appoint another administrator first."))
     old, person.role = person.role, role
     person.save(update_fields=["role"])
     trail.record(
@@ -162,7 +163,7 @@ def disable_person(person_id: UUID, *, actor: Actor, now: datetime, why: str = "
     if not person.is_active:
         return person
     if is_last_administrator:
-        raise LastAdministrator("Appoint another administrator first.")
+        raise LastAdministrator(_("Appoint another administrator first."))
     person.is_active, person.disabled_at = False, now
     person.save(update_fields=["is_active", "disabled_at"])
     invitations.withdraw(person)
@@ -214,7 +215,7 @@ def set_language(person_id: UUID, language: str, *, actor: Actor, now: datetime)
     """Choose the language in which a person is written to."""
     person = _lock(person_id)
     if language not in dict(settings.LANGUAGES):
-        raise Invalid("There is no such language here.", code="no-such-language")
+        raise Invalid(_("There is no such language here."), code="no-such-language")
     if person.language == language:
         return person
     old, person.language = person.language, language
@@ -269,22 +270,22 @@ def _ref(person: User) -> Ref:
 
 def _check_role(role: Role) -> None:
     if role not in PEOPLES_ROLES:
-        raise Invalid("This role is for service tokens only.", code="role-not-for-people")
+        raise Invalid(_("This role is for service tokens only."), code="role-not-for-people")
 
 
 def _check_not_own(person: User, actor: Actor) -> None:
     if person.pk == actor.id:
-        raise OwnAccount("Ask another administrator: nobody does this to their own account.")
+        raise OwnAccount(_("Ask another administrator: nobody does this to their own account."))
 
 
 def _check_team_name(name: str, but: Team | None = None) -> None:
     if not name.strip():
-        raise Invalid("A team needs a name.", code="name-missing")
+        raise Invalid(_("A team needs a name."), code="name-missing")
     others = Team.objects.alias(lower=Lower("name")).filter(lower=name.strip().lower())
     if but is not None:
         others = others.exclude(pk=but.pk)
     if others.exists():
-        raise TeamNameTaken("Another team has this name.")
+        raise TeamNameTaken(_("Another team has this name."))
 
 
 def _change_teams(person: User, wanted: set[UUID], *, actor: Actor, now: datetime) -> None:

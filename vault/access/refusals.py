@@ -167,9 +167,9 @@ def broken(request: HttpRequest) -> HttpResponse:
 def _problem(request: HttpRequest, refusal: Refusal, event_id: str, extras: dict[str, Any]) -> HttpResponse:
     body = {
         "type": f"urn:callvault:problem:{refusal.reason}",
-        "title": str(refusal.title),
+        "title": _(str(refusal.title)),
         "status": refusal.status,
-        "detail": str(refusal.detail),
+        "detail": _(str(refusal.detail)),
         "code": refusal.reason,
         "request_id": callers.request_id(request),
         "event_id": event_id,
@@ -187,8 +187,8 @@ def _problem(request: HttpRequest, refusal: Refusal, event_id: str, extras: dict
 
 def _page(request: HttpRequest, refusal: Refusal, event_id: str, extras: dict[str, Any]) -> HttpResponse:
     context = {
-        "title": refusal.title,
-        "detail": refusal.detail,
+        "title": _(str(refusal.title)),
+        "detail": _(refusal.detail),
         "code": refusal.reason,
         "status": refusal.status,
         "event_id": event_id,

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from audit import trail
 from audit.actions import Action
@@ -114,14 +115,16 @@ def permissions_of_token(token: ServiceToken) -> frozenset[Permission]:
 
 def _check_scopes(scopes: list[Permission]) -> None:
     if not scopes:
-        raise Invalid("Choose at least one thing that the token may do.", code="no-scope")
+        raise Invalid(_("Choose at least one thing that the token may do."), code="no-scope")
     if not set(scopes) <= permissions_of(Role.INTEGRATION):
-        raise Invalid("A token may only do what integrations may.", code="scope-too-wide")
+        raise Invalid(_("A token may only do what integrations may."), code="scope-too-wide")
 
 
 def _check_lifetime(lifetime: timedelta) -> None:
     if not timedelta(0) < lifetime <= LONGEST_LIFE:
-        raise Invalid(f"A token lives at most {LONGEST_LIFE.days} days.", code="lifetime-too-long")
+        raise Invalid(
+            _("A token lives at most %(days)d days.") % {"days": LONGEST_LIFE.days}, code="lifetime-too-long"
+        )
 
 
 def _record_made(token: ServiceToken, *, actor: Actor, now: datetime) -> None:

@@ -6,28 +6,28 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from vault.errors import Conflict, Unavailable
+from vault.errors import Conflict, Unavailable, gettext_noop
 
 
 class KeyManagementUnavailable(Unavailable):
     """The service does not answer, or cannot do its work: nothing is sealed and nothing is opened."""
 
     code = "keys-unavailable"
-    title = "The key management service is not available"
+    title = gettext_noop("The key management service is not available")
 
 
 class KeyMissing(Unavailable):
     """There never was a key of this name."""
 
     code = "key-missing"
-    title = "The key does not exist"
+    title = gettext_noop("The key does not exist")
 
 
 class UnwrapRefused(Unavailable):
     """The wrapped key was altered, or belongs to another key, recording or kind of copy: an incident."""
 
     code = "unwrap-refused"
-    title = "The wrapped key cannot be opened"
+    title = gettext_noop("The wrapped key cannot be opened")
 
 
 class KeyDestroyed(Conflict):
@@ -35,7 +35,7 @@ class KeyDestroyed(Conflict):
 
     status = 410
     code = "key-destroyed"
-    title = "The key has been destroyed"
+    title = gettext_noop("The key has been destroyed")
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from cryptography.utils import Buffer
 
-from vault.errors import Conflict, Unavailable
+from vault.errors import Conflict, Unavailable, gettext_noop
 
 PART_LENGTH = 8_396_800  # 512 sealed segments: what is sent, and kept in memory, at a time
 UNVERSIONED = "null"  # the version of an object where the store keeps no versions, as S3 calls it
@@ -23,28 +23,28 @@ class StoreUnavailable(Unavailable):
     """The store does not answer, or not as it should: nothing was kept, nothing is handed out."""
 
     code = "store-unavailable"
-    title = "The object store is not available"
+    title = gettext_noop("The object store is not available")
 
 
 class ObjectMissing(Unavailable):
     """The store does not have the object, this version of it, or these bytes of it: an incident."""
 
     code = "object-missing"
-    title = "The object is not in the store"
+    title = gettext_noop("The object is not in the store")
 
 
 class ObjectExists(Conflict):
     """An object of this name is there already; objects are never replaced."""
 
     code = "object-exists"
-    title = "The object is already in the store"
+    title = gettext_noop("The object is already in the store")
 
 
 class ObjectLocked(Conflict):
     """The store refuses to delete: a lock on the object still runs."""
 
     code = "object-locked"
-    title = "A lock in the object store forbids deleting"
+    title = gettext_noop("A lock in the object store forbids deleting")
 
 
 @dataclass(frozen=True, slots=True)
