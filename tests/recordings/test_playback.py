@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import psycopg
 import pytest
@@ -47,8 +48,9 @@ def listen(token, actor, start=0, end=None, *, now=NOW) -> bytes:
     return b"".join(playback.open_range(token, start, end, actor=actor, now=now).pieces)
 
 
-def facts(event) -> dict:
-    return json.loads(bytes(event.entry)).get("facts", {})
+def facts(event) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(bytes(event.entry)).get("facts", {})
+    return found
 
 
 def withdraw(recording, actor, purpose="quality", *, now=NOW):

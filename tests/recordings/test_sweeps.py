@@ -9,6 +9,7 @@ import psycopg
 import pytest
 from django.db import DatabaseError, connection, transaction
 
+from audit import trail
 from audit.actions import Action
 from recordings import (
     copies,
@@ -24,14 +25,14 @@ from recordings import (
     waiting,
 )
 from recordings.audio import Codec, probe
-from recordings.errors import UploadTooLate
+from recordings.errors import DigestMismatch, UploadTooLate
 from recordings.models import Intake, PendingObject, Recording, Rendition, SourceIdentity, StoredKey
 from recordings.tombstones import bury
 from tests.recordings import calls
 from tests.recordings.calls import NOW, bring_in, document, in_pieces, wav
 from tests.recordings.conftest import exchange_actor
 from tests.trail import events
-from vault import storage
+from vault import kms, storage
 from vault.access.models import Team
 from vault.crypto.container import CopyKind
 from vault.kms import KeyManagementUnavailable
@@ -84,7 +85,7 @@ def test_an_object_that_cannot_be_deleted_now_is_swept_later(north, exchange, mo
     broken = Broken(storage.store(), "delete", StoreUnavailable())
     with monkeypatch.context() as patch:
         patch.setattr(storage, "store", lambda: broken)
-        with pytest.raises(ingest.DigestMismatch):
+        with pytest.raises(DigestMismatch):
             ingest.receive_audio(announced.id, in_pieces(wav()), digest=b"x" * 32, actor=exchange, now=NOW)
 
     assert len(stored_objects() - before) == 1
@@ -97,9 +98,9 @@ def test_an_object_that_cannot_be_deleted_now_is_swept_later(north, exchange, mo
 def test_a_key_service_that_fails_leaves_nothing(north, exchange, monkeypatch, stored_objects):
     announced = announce(exchange)
     before = stored_objects()
-    broken = Broken(keys.kms.service(), "wrap", KeyManagementUnavailable())
+    broken = Broken(kms.service(), "wrap", KeyManagementUnavailable())
     with monkeypatch.context() as patch:
-        patch.setattr(keys.kms, "service", lambda: broken)
+        patch.setattr(kms, "service", lambda: broken)
         with pytest.raises(KeyManagementUnavailable):
             receive(announced, exchange)
 
@@ -137,7 +138,7 @@ def test_a_database_that_dies_in_the_last_transaction_leaves_an_object_for_the_s
         Recording.objects.count()
 
     with monkeypatch.context() as patch:
-        patch.setattr(ingest.trail, "record", dies)
+        patch.setattr(trail, "record", dies)
         with pytest.raises(DatabaseError):
             receive(announced, exchange)
     connection.close()
@@ -281,9 +282,9 @@ def test_keys_follow_the_end_of_a_recording_and_everything_still_opens(north, ex
 
 def test_keys_that_cannot_be_moved_wait_for_the_next_sweep(recording, monkeypatch):
     Recording.objects.filter(pk=recording.pk).update(planned_month="open")
-    broken = Broken(keys.kms.service(), "unwrap", KeyManagementUnavailable())
+    broken = Broken(kms.service(), "unwrap", KeyManagementUnavailable())
     with monkeypatch.context() as patch:
-        patch.setattr(keys.kms, "service", lambda: broken)
+        patch.setattr(kms, "service", lambda: broken)
         keys.forget_cached(recording.pk)
         assert moving.move_keys(now=NOW) == 0
 
