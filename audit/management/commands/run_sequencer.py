@@ -7,7 +7,7 @@ import threading
 from typing import Any
 
 import structlog
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 from django.db import Error as DatabaseProblem
 from django.db import connections
 
@@ -38,6 +38,9 @@ class Command(BaseCommand):
                     self._work(stop)
                 else:
                     stop.wait(STANDBY_SECONDS)
+            except sequencer.TreeDiffers as error:
+                # Going on would sign what somebody has changed. A person has to look first.
+                raise CommandError(str(error)) from error
             except DatabaseProblem as error:
                 log.error("database lost", error=type(error).__name__)
                 stop.wait(STANDBY_SECONDS)
