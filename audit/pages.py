@@ -16,6 +16,7 @@ from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseBas
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.formats import number_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -320,14 +321,14 @@ def _record_event_read(told: Told, actor: Actor, now: datetime) -> None:
 
 def _count_text(count: int) -> str:
     if count > events.MOST_COUNTED:
-        return _("More than %(count)s events match") % {"count": f"{events.MOST_COUNTED:,}"}
-    return ngettext("%(count)s event matches", "%(count)s events match", count) % {"count": f"{count:,}"}
+        return _("More than %(count)s events match") % {"count": _grouped(events.MOST_COUNTED)}
+    return ngettext("%(count)s event matches", "%(count)s events match", count) % {"count": _grouped(count)}
 
 
 def _export_text(count: int) -> str:
     if count > events.MOST_COUNTED:
         return _("Export these events")
-    return ngettext("Export %(count)s event", "Export %(count)s events", count) % {"count": f"{count:,}"}
+    return ngettext("Export %(count)s event", "Export %(count)s events", count) % {"count": _grouped(count)}
 
 
 def _key(request: HttpRequest, name: str) -> UUID | None:
@@ -354,3 +355,8 @@ def _page_url(request: HttpRequest, **keys: UUID | None) -> str:
 def _query_of(request: HttpRequest) -> list[tuple[str, str]]:
     query = ((name, str(value)) for name, value in request.GET.items() if name not in ("after", "before"))
     return [(name, value) for name, value in query if value]
+
+
+def _grouped(count: int) -> str:
+    """Return a number as the reader's language writes it: "10,000" or "10.000"."""
+    return number_format(count, use_l10n=True, force_grouping=True)

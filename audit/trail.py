@@ -23,7 +23,7 @@ from audit.ids import new_uuid
 from audit.models import AuditEvent
 from audit.subjects import Subject as Subject
 from audit.time_limit import time_limit
-from vault.errors import Refusal, Unavailable
+from vault.errors import Refusal, Unavailable, gettext_noop
 
 Fact = str | int | bool | None
 T = TypeVar("T")
@@ -156,7 +156,9 @@ def record_disclosure(
             )
     except DatabaseProblem as error:
         connection.close_if_unusable_or_obsolete()
-        raise TrailUnavailable("What you asked for cannot be recorded now, so it is not served.") from error
+        raise TrailUnavailable(
+            gettext_noop("What you asked for cannot be recorded now, so it is not served.")
+        ) from error
 
 
 def record_refusal(
