@@ -13,6 +13,7 @@ from retention.errors import ClockDoubted
 from retention.models import ClockDoubt, ClockMark
 from tests.retention.conftest import NOW, SWEEPER, run_sweep
 from tests.trail import events
+from vault import storage
 
 START = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -155,3 +156,50 @@ def test_a_database_without_marks_asks_the_one_outside(db, jump):
 
     with pytest.raises(ClockDoubted):
         clock_guard.check(actor=SWEEPER)
+
+
+def test_the_store_dates_what_it_is_given_and_keeps_nothing_of_it(db, monkeypatch):
+    monkeypatch.setattr(clock_guard, "_store_is_elsewhere", lambda: True)
+    seen = clock_guard.read()
+
+    shown = clock_guard._independent_clock(seen)
+
+    assert shown is not None
+    assert abs(shown - seen.at) < timedelta(minutes=5)
+    assert [found.name for found in storage.store().listing("clock/asked")] == []
+
+
+def test_an_independent_clock_explains_that_a_machine_was_off(due, monkeypatch):
+    clock_guard.check(actor=SWEEPER)
+    ClockMark.objects.update(boot_id="an earlier start", last_at=clock_guard.read().at - timedelta(days=2))
+    storage.store().delete([found.name for found in storage.store().listing("clock/")])
+    with pytest.raises(ClockDoubted):
+        run_sweep()
+
+    monkeypatch.setattr(clock_guard, "_store_is_elsewhere", lambda: True)
+
+    assert run_sweep().destroyed == 1
+    assert [mark.boot_id for mark in ClockMark.objects.all()] == [clock_guard.read().boot_id]
+
+
+@pytest.mark.parametrize(
+    ("kind", "address", "elsewhere"),
+    [
+        ("s3", "https://s3.nl-ams.example", True),
+        ("s3", "", True),
+        ("s3", "https://192.0.2.7:9000", True),
+        ("s3", "http://127.0.0.1:25765", False),
+        ("s3", "http://localhost:9000", False),
+        ("directory", "", False),
+    ],
+)
+def test_a_store_on_this_machine_is_no_witness(settings, kind, address, elsewhere):
+    settings.STORE_KIND, settings.S3_ENDPOINT_URL = kind, address
+
+    assert clock_guard._store_is_elsewhere() is elsewhere
+
+
+def test_confirming_a_time_that_nobody_doubts_changes_nothing_in_the_trail(katrien):
+    clock_guard.confirm_time(actor=katrien, now=NOW)
+
+    assert not events("clock.confirmed")

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import timedelta
 from threading import Barrier
+from uuid import uuid4
 
 import pytest
 from django.db import connections
@@ -15,6 +16,7 @@ from audit import trail
 from recordings import keys, tombstones
 from recordings.models import PendingObject, Recording, StoredKey
 from retention import certificate, claims, clock_guard, copies_gone, erasure, ledger, proof, sweep
+from retention.errors import NoSuchErasure, NotStuck
 from retention.models import BEFORE_DESTRUCTION, Erasure, ErasureState, LedgerEntry
 from retention.periods import Period
 from tests.recordings.conftest import person
@@ -256,6 +258,67 @@ def test_a_copy_that_is_being_written_delays_the_certificate(due):
     let_leases_run_out()
     run_sweep()
     assert_gone_once(due)
+
+
+@pytest.mark.parametrize(
+    ("moments", "state"),
+    [
+        ((), ErasureState.DUE),
+        (("key_destroyed_at",), ErasureState.KEY_DESTROYED),
+        (("key_destroyed_at", "objects_deleted_at"), ErasureState.OBJECTS_DELETED),
+        (("key_destroyed_at", "objects_deleted_at", "verified_at"), ErasureState.VERIFIED_ABSENT),
+    ],
+)
+def test_an_erasure_is_taken_up_at_the_step_where_it_stood(moments, state):
+    row = Erasure(state=ErasureState.NEEDS_ATTENTION, **dict.fromkeys(moments, NOW))
+
+    assert claims._standing(row) == state
+
+
+def test_only_what_is_stuck_is_taken_up_again(due, katrien):
+    run_sweep()
+
+    with pytest.raises(NotStuck):
+        claims.retry(Erasure.objects.get().pk, actor=katrien, now=NOW)
+    with pytest.raises(NoSuchErasure):
+        claims.retry(uuid4(), actor=katrien, now=NOW)
+
+
+def test_a_key_that_comes_back_is_found_before_the_certificate(due, monkeypatch):
+    monkeypatch.setattr(copies_gone, "verify_absence", lambda claimed, *, actor: 0)
+    monkeypatch.setattr(claims, "claim", _once(claims.claim))
+    run_sweep()
+    monkeypatch.undo()
+    StoredKey.objects.create(recording_id=due.pk, kind=1, kek="audio-2026-10", wrapped=b"x", created_at=NOW)
+    let_leases_run_out()
+
+    assert run_sweep().verified == 0
+
+    assert Erasure.objects.get().last_error == "CopyStillThere"
+    assert not events("erasure.certified")
+
+
+def test_an_old_version_that_can_still_be_read_is_found(due, monkeypatch):
+    store = storage.store()
+    clock_guard.check(actor=SWEEPER)
+    with monkeypatch.context() as patched:
+        patched.setattr(store, "read", lambda *args: b"x")
+        assert run_sweep().verified == 0
+
+    assert Erasure.objects.get().last_error == "CopyStillThere"
+
+
+def _once(claim):
+    """Let each kind of state be claimed once in a run."""
+    asked = []
+
+    def claim_once(states, *, actor, limit):
+        if states in asked:
+            return []
+        asked.append(states)
+        return claim(states, actor=actor, limit=limit)
+
+    return claim_once
 
 
 def let_leases_run_out() -> None:

@@ -10,7 +10,7 @@ from recordings import fields, ingest, keys, sidecar
 from recordings.errors import AlreadyErased, NoSuchRecording, UnderLegalHold
 from recordings.models import Details, LawfulBasis, Party, Recording, Rendition, SourceIdentity, StoredKey
 from retention import erasure, holds, ledger
-from retention.errors import MustBeKept
+from retention.errors import MustBeKept, NoSuchErasure
 from retention.models import Erasure, ErasureState, LedgerEntry
 from retention.periods import Period
 from tests.recordings import calls
@@ -129,6 +129,11 @@ def test_what_is_out_of_reach_cannot_be_erased(kept, exchange):
 
     with pytest.raises(NoSuchRecording):
         erasure.erase_recording(kept.pk, actor=stranger, now=NOW)
+
+
+def test_a_recording_that_is_not_being_erased_has_no_erasure(kept, katrien):
+    with pytest.raises(NoSuchErasure):
+        erasure.require_erasure(kept.pk, actor=katrien)
 
 
 def test_a_legal_hold_forbids_the_dpos_erasure_and_leaves_everything_as_it_was(kept, katrien):

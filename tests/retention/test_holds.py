@@ -15,9 +15,11 @@ from recordings.errors import AlreadyErased, NoSuchRecording, UnderLegalHold
 from recordings.models import Recording, StoredKey
 from retention import claims, erasure, holds
 from retention.errors import (
+    AlreadyFrozen,
     AlreadyReleased,
     AlreadyRestricted,
     Frozen,
+    NoSuchHold,
     NotFrozen,
     NotRestricted,
     ReasonMissing,
@@ -69,6 +71,15 @@ def test_a_hold_placed_after_the_claim_still_beats_the_destruction(due, katrien)
     assert Erasure.objects.get().state == ErasureState.HELD
     assert StoredKey.objects.filter(recording_id=due.pk).exists()
     assert not events("recording.erased")
+
+
+def test_nobody_freezes_twice_or_releases_what_is_out_of_reach(kept, katrien, ines):
+    holds.freeze(kept.pk, reason="Art. 15.", actor=katrien, now=NOW)
+    with pytest.raises(AlreadyFrozen):
+        holds.freeze(kept.pk, reason="Art. 15.", actor=katrien, now=NOW)
+    sander = person("sander@example.org", Role.SUPERVISOR, Team.objects.create(name="South"))
+    with pytest.raises(NoSuchHold):
+        holds.release_hold(Hold.objects.get().pk, reason="Mine.", actor=sander, now=NOW)
 
 
 def test_two_holds_both_have_to_be_released(kept, katrien):

@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 
 from recordings.models import Recording
-from retention.models import Erasure, Hold, RetentionPolicy
+from retention import claims, pages
+from retention.models import ClockDoubt, Erasure, ErasureState, Hold, RetentionPolicy
 from retention.periods import Period
 from tests.people import client_of, make_person, make_team
 from tests.recordings import calls
-from tests.retention.conftest import due_call, make_policy, run_sweep
+from tests.retention.conftest import NOW, due_call, make_policy, run_sweep
 from vault.access.models import Team
 from vault.access.roles import Role
 
@@ -210,3 +211,84 @@ def test_no_reason_of_a_hold_stands_in_the_database_in_clear(dpo, kept):
     assert b"Ashby" not in bytes(row.reason_sealed)
     assert Team.objects.exists()
     assert calls.CUSTOMER_NAME == "Daniel Ashby"
+
+
+def test_the_dpo_confirms_a_doubted_clock_on_the_overview(dpo, due, monkeypatch):
+    ClockDoubt.objects.create(because="forward", off_by_s=7200, began_at=NOW)
+    assert "Nothing is erased" in dpo.get("/retention/").content.decode()
+
+    dpo.post("/retention/clock/")
+
+    assert "Nothing is erased" not in dpo.get("/retention/").content.decode()
+
+
+def test_a_stuck_erasure_is_shown_and_tried_again(dpo, due):
+    claims.notice_due()
+    Erasure.objects.update(state=ErasureState.NEEDS_ATTENTION, tries=8, last_error="StoreUnavailable")
+    page = f"/retention/recordings/{due.pk}/"
+    assert "StoreUnavailable" in dpo.get(page).content.decode()
+    assert len(dpo.get("/retention/erasures/", {"state": "stuck"}).context["rows"]) == 1
+
+    dpo.post(f"/retention/erasures/{Erasure.objects.get().pk}/retry/")
+
+    assert Erasure.objects.get().state == ErasureState.DUE
+
+
+@pytest.mark.parametrize("path", ["/retention/recordings/?which=lost", "/retention/erasures/?state=lost"])
+def test_a_list_that_does_not_exist_is_refused(dpo, db, path):
+    assert dpo.get(path).status_code == 404
+
+
+@pytest.mark.parametrize(
+    "cursor", ["yesterday_1", "2026-11-22T10:00:00_0193a1b2-0000-7000-8000-00000000c411"]
+)
+def test_a_cursor_that_is_none_is_refused(dpo, db, cursor):
+    assert dpo.get("/retention/recordings/", {"which": "held", "after": cursor}).status_code == 400
+
+
+def test_a_long_list_is_paged_those_that_end_first_at_the_top_and_no_end_last(
+    dpo, kept, exchange, monkeypatch
+):
+    monkeypatch.setattr(pages, "SHOWN", 2)
+    endless = [calls.bring_in(exchange).pk for _ in range(3)]
+    Recording.objects.filter(pk__in=endless).update(expires_at=None)
+    soon = calls.bring_in(exchange)
+    Recording.objects.filter(pk=soon.pk).update(expires_at=NOW)
+    Recording.objects.update(in_conflict=True)
+    seen, after = [], ""
+
+    for _ in range(3):
+        shown = dpo.get("/retention/recordings/", {"which": "conflicts", "after": after}).context
+        seen += [row["recording"].pk for row in shown["rows"]]
+        after = shown["after"]
+
+    assert after == ""
+    assert seen == [soon.pk, kept.pk, *sorted(endless)]
+
+
+def test_a_hold_without_a_reason_is_refused_beside_the_form(dpo, kept):
+    shown = dpo.post(f"/retention/recordings/{kept.pk}/hold/", {"reason": ""})
+    erased_before = dpo.post("/retention/holds/new/", {"recording": str(kept.pk), "reason": "Dispute"})
+
+    assert "One field needs another look" in shown.content.decode()
+    assert erased_before.status_code == 302
+    assert Hold.objects.count() == 1
+
+
+def test_a_hold_that_the_use_case_refuses_says_why(dpo, due):
+    run_sweep()
+
+    shown = dpo.post(f"/retention/recordings/{due.pk}/hold/", {"reason": "Too late"})
+
+    assert shown.status_code == 200
+    assert not Hold.objects.exists()
+
+
+def test_a_policy_is_retired_after_typing_how_many_it_touches(dpo, kept):
+    policy = RetentionPolicy.objects.get().policy_id
+    path = f"/retention/policies/{policy}/retire/"
+
+    assert dpo.post(path, {}).status_code == 409
+    assert dpo.post(path, {"count": "1"}).status_code == 302
+    assert "Retired" in dpo.get("/retention/policies/").content.decode()
+    assert dpo.get("/retention/policies/").context["in_force"] == []

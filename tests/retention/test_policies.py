@@ -155,6 +155,27 @@ def test_withdrawing_consent_leads_to_erasure_with_that_ground(kept, ines):
     assert "withdrawn" in why_kept(Recording.objects.get(pk=kept.pk))
 
 
+def test_planning_anew_does_not_move_the_end_of_a_withdrawn_consent(kept, katrien):
+    Recording.objects.filter(pk=kept.pk).update(basis_status="withdrawn", expires_at=NOW, policy_id=None)
+    make_policy(katrien, name="Another", keep_at_most=FIFTY)
+
+    rescheduling.reschedule(actor=SWEEPER, now=NOW + timedelta(hours=1))
+
+    assert Recording.objects.get(pk=kept.pk).expires_at == NOW
+
+
+def test_a_dry_run_counts_what_gets_an_end_and_says_when_it_was_capped(north, exchange, katrien, monkeypatch):
+    policy = make_policy(katrien, keep_at_most=FIFTY, queue="sales")
+    calls.bring_in(exchange)
+    monkeypatch.setattr("retention.dry_run.MOST", 1)
+
+    effect = dry_run(terms(keep_at_most=FIFTY), policy_id=policy.policy_id, now=NOW)
+    same = dry_run(terms(keep_at_most=FIFTY, queue="sales"), policy_id=policy.policy_id, now=NOW)
+
+    assert (effect.settled, effect.is_capped) == (1, True)
+    assert same.touched == 0
+
+
 def test_a_recording_in_quarantine_goes_when_its_own_ceiling_is_reached(north, exchange, katrien):
     make_policy(katrien, keep_at_most=FIFTY)
     recording = calls.bring_in(

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from recordings.models import Recording
-from retention import proof
+from retention import certificate, proof
 from retention.errors import NoSuchErasure, NotYetCertified
 from retention.models import Erasure
 from retention.periods import Period
@@ -132,3 +132,8 @@ def test_a_proof_is_refused_until_there_is_one(dpo):
         proof.read_proof(recording.pk, actor=dpo, now=NOW)
     with pytest.raises(NotYetCertified):
         proof.write_statement(row)
+
+
+def test_an_erasure_that_has_not_begun_cannot_be_certified():
+    with pytest.raises(NotYetCertified):
+        certificate.unreadable_since(Erasure())
