@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-import re
-from collections.abc import Iterator
 from typing import Any, ClassVar
 from uuid import UUID
 
 from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
-from django.http.request import HttpRequest, UnreadablePostError
 from django.urls import reverse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
@@ -22,8 +17,8 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from audit.actions import Action
-from recordings import ingest, lawful_bases, playback, ranges, search, sidecar, viewing, waveforms
-from recordings.errors import AudioCutOff, AudioTooLarge, LengthNeeded, RangeNeeded
+from recordings import ingest, lawful_bases, playback, ranges, raw_body, search, sidecar, viewing, waveforms
+from recordings.errors import RangeNeeded
 from recordings.lawful_bases import NewBasis
 from recordings.models import Purpose
 from recordings.serializers import (
@@ -46,8 +41,6 @@ from vault.errors import Invalid
 from vault.permissions import Permission
 
 LARGEST_DESCRIPTION = 262_144
-_PIECE = 1_048_576
-_DIGEST = re.compile(r"(?:^|,)\s*sha-256=:([A-Za-z0-9+/=]*):\s*(?:;[^,]*)?(?:,|$)")
 
 
 class Recordings(APIView):
@@ -161,7 +154,11 @@ class RecordingAudio(APIView):
         """Take the audio in, sealed while it arrives."""
         now, actor = clock.now(), actor_of(request._request)
         recording = ingest.receive_audio(
-            recording_id, _body(request._request), digest=_digest(request._request), actor=actor, now=now
+            recording_id,
+            raw_body.pieces_of(request._request),
+            digest=raw_body.digest_of(request._request),
+            actor=actor,
+            now=now,
         )
         (row,) = search.rows_of([recording], actor)
         return Response(CallOut(row).data, status=201 if recording.ingested_at == now else 200)
@@ -338,43 +335,3 @@ def _asked_range(request: Request, total: int, etag: str) -> tuple[int, int] | N
     if header is None or request.headers.get("If-Range", etag) != etag:
         return None
     return ranges.parse(header, total)
-
-
-def _body(request: HttpRequest) -> Iterator[bytes]:
-    """Yield the raw body a mebibyte at a time, and refuse one that is shorter than announced."""
-    announced = _announced_length(request)
-    if announced > ingest.largest():
-        raise AudioTooLarge
-    left = announced
-    while left:
-        try:
-            piece = request.read(min(_PIECE, left))
-        except UnreadablePostError:
-            raise AudioCutOff from None
-        if not piece:
-            raise AudioCutOff
-        left -= len(piece)
-        yield piece
-
-
-def _announced_length(request: HttpRequest) -> int:
-    length = request.META.get("CONTENT_LENGTH", "")
-    if not (length.isascii() and length.isdigit()):
-        raise LengthNeeded
-    if request.headers.get("Content-Encoding", "identity") != "identity":
-        raise Invalid("Send the audio as it is, without a content encoding.", code="content-encoding")
-    return int(length)
-
-
-def _digest(request: HttpRequest) -> bytes | None:
-    header = request.headers.get("Content-Digest")
-    if header is None:
-        return None
-    match = _DIGEST.search(header)
-    try:
-        digest = base64.b64decode(match.group(1), validate=True) if match else b""
-    except binascii.Error:
-        digest = b""
-    if len(digest) != 32:
-        raise Invalid("Content-Digest must hold a SHA-256: sha-256=:…:", code="content-digest")
-    return digest

@@ -6,11 +6,11 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 from recordings import sidecar
 from recordings.sidecar import CallMetadata
-from vault.errors import Invalid
+from vault.errors import Invalid, gettext_noop
 
 _PIECE = 1_048_576
 _LARGEST_SIDECAR = 262_144
@@ -19,29 +19,29 @@ _LARGEST_SIDECAR = 262_144
 class SidecarMissing(Invalid):
     """Audio alone says nothing of who called whom, or whether it may be kept."""
 
-    code: ClassVar[str] = "sidecar-missing"
-    title: ClassVar[str] = "There is no description of the call beside its audio"
+    code = "sidecar-missing"
+    title = gettext_noop("There is no description of the call beside its audio")
 
 
 class AudioMissing(Invalid):
     """A description alone is no call."""
 
-    code: ClassVar[str] = "audio-missing"
-    title: ClassVar[str] = "The audio that the description names is not beside it"
+    code = "audio-missing"
+    title = gettext_noop("The audio that the description names is not beside it")
 
 
 class AudioUnreadable(Invalid):
     """The file is there, but cannot be read."""
 
-    code: ClassVar[str] = "audio-unreadable"
-    title: ClassVar[str] = "The audio cannot be read from the folder"
+    code = "audio-unreadable"
+    title = gettext_noop("The audio cannot be read from the folder")
 
 
 class SidecarUnreadable(Invalid):
     """Not JSON, too large, or of another file."""
 
-    code: ClassVar[str] = "sidecar-unreadable"
-    title: ClassVar[str] = "The description of the call cannot be read"
+    code = "sidecar-unreadable"
+    title = gettext_noop("The description of the call cannot be read")
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
@@ -29,12 +29,11 @@ from recordings import (
     lawful_bases,
     objects,
     sidecar,
+    upload,
 )
 from recordings.arrival import NewCall
-from recordings.audio import AudioFormat
 from recordings.errors import (
     AlreadyErased,
-    AudioTooLarge,
     CallInTheFuture,
     DigestMismatch,
     DuplicateCall,
@@ -121,7 +120,7 @@ def receive_audio(
         _lock(intake)
         pending = objects.begin(intake.pk, CopyKind.ORIGINAL, now=now)
     try:
-        body = _Body(pieces)
+        body = upload.Upload(pieces)
         sealed = objects.put_sealed(pending, body, month=month, now=now)
         _check_digests(sealed, digest, metadata)
         call = NewCall(metadata, body.probe_whole(), month, field_key.key)
@@ -193,12 +192,6 @@ def _take_in(
     return recording
 
 
-def largest() -> int:
-    """Return how many bytes of audio are taken in at most."""
-    most: int = settings.MAX_AUDIO_BYTES
-    return most
-
-
 def _check_times(metadata: CallMetadata, now: datetime) -> None:
     if metadata.started_at > now + CLOCKS_DIFFER:
         raise CallInTheFuture
@@ -246,7 +239,7 @@ def _receive_again(intake_id: UUID, pieces: Iterable[bytes], *, actor: Actor) ->
     if recording.is_erased:
         raise AlreadyErased
     arrived = hashlib.sha256()
-    for piece in _limited(pieces):
+    for piece in upload.limited(pieces):
         arrived.update(piece)
     known = SourceIdentity.objects.get(recording_id=recording.pk)
     if identity.of_audio(arrived.digest()) != bytes(known.plain_sha256_keyed or b""):
@@ -289,39 +282,3 @@ def _record_announced(intake: Intake, metadata: CallMetadata, *, actor: Actor, n
         at=now,
         source=metadata.source.system,
     )
-
-
-class _Body:
-    """The audio on its way in: recognised from its head before anything is sealed, counted, limited."""
-
-    def __init__(self, pieces: Iterable[bytes]) -> None:
-        self._pieces = pieces
-        self._head = b""
-        self._length = 0
-
-    def __iter__(self) -> Iterator[bytes]:
-        pieces = _limited(self._pieces)
-        for piece in pieces:
-            self._head += bytes(piece)
-            if len(self._head) >= audio.HEAD_BYTES:
-                break
-        audio.probe(self._head, None)
-        self._length = len(self._head)
-        yield self._head
-        self._head = self._head[: audio.HEAD_BYTES]
-        for piece in pieces:
-            self._length += len(piece)
-            yield piece
-
-    def probe_whole(self) -> AudioFormat:
-        """Return the format, now that the length is known."""
-        return audio.probe(self._head, self._length)
-
-
-def _limited(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    length = 0
-    for piece in pieces:
-        length += len(piece)
-        if length > largest():
-            raise AudioTooLarge
-        yield piece

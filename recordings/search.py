@@ -6,25 +6,20 @@ millisecond. A number is never in a cursor, a filter or an address.
 
 from __future__ import annotations
 
-import base64
-import binascii
-import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
-from typing import Self
 from uuid import UUID
 
 from django.conf import settings
 from django.db import connection, models
 from django.db.models import Exists, OuterRef, Q
-from django.db.models.expressions import RawSQL
 
 from audit import trail
 from audit.actions import Action
 from audit.actor import Actor, Ref
 from recordings import fields as personal_fields
-from recordings import identity, numbers
+from recordings import identity, numbers, paging
 from recordings.models import (
     Basis,
     BasisStatus,
@@ -38,16 +33,8 @@ from recordings.models import (
 from recordings.numbers import NumberKind
 from vault.errors import Invalid, gettext_noop
 
-LARGEST_PAGE = 200
 COUNTED = 10_001  # a count beyond this says "more than 10 000"
 DUE_SOON = timedelta(days=2)
-
-
-class BadCursor(Invalid):
-    """It was not made here, or was changed."""
-
-    code = "bad-cursor"
-    title = gettext_noop("This page of the list does not exist; begin with the first")
 
 
 class NothingToSearchFor(Invalid):
@@ -109,28 +96,6 @@ class CallPage:
     newer: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class _Cursor:
-    started_at: datetime
-    id: UUID
-    is_backwards: bool
-
-    def written(self) -> str:
-        text = json.dumps([self.started_at.isoformat(), self.id.hex, self.is_backwards])
-        return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
-
-    @classmethod
-    def read(cls, text: str) -> Self:
-        try:
-            at, row, is_backwards = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-            started_at = datetime.fromisoformat(at)
-            if started_at.tzinfo is None or not isinstance(is_backwards, bool):
-                raise BadCursor
-            return cls(started_at, UUID(hex=row), is_backwards)
-        except (ValueError, TypeError, AttributeError, binascii.Error):
-            raise BadCursor from None
-
-
 def find(
     filters: CallFilters, *, actor: Actor, cursor: str | None = None, limit: int = 50, now: datetime
 ) -> CallPage:
@@ -138,7 +103,7 @@ def find(
 
     :raises BadCursor: for a cursor that was not made here.
     """
-    page = _page(_filtered(filters, actor, now), cursor, limit)
+    page = paging.page(_filtered(filters, actor, now), cursor, limit)
     trail.record_disclosure(
         Action.RECORDING_LISTED,
         actor=actor,
@@ -241,7 +206,7 @@ def _search(
     now: datetime,
 ) -> CallPage:
     filters = filters or CallFilters()
-    page = _page(_filtered(filters, actor, now).filter(condition), cursor, limit)
+    page = paging.page(_filtered(filters, actor, now).filter(condition), cursor, limit)
     trail.record_disclosure(
         Action.RECORDING_SEARCHED,
         actor=actor,
@@ -297,40 +262,6 @@ def _standing(state: str, now: datetime) -> Q:
         Standing.DUE.value: ~Q(state="erased") & free & Q(expires_at__lte=now + DUE_SOON),
         Standing.ERASED.value: Q(state="erased"),
     }[state]
-
-
-@dataclass(frozen=True, slots=True)
-class _Found:
-    rows: list[Recording] = field(default_factory=list)
-    older: str | None = None
-    newer: str | None = None
-
-
-def _page(found: RecordingQuerySet, cursor: str | None, limit: int) -> _Found:
-    """Return one page by key, looking one row further to know whether there is a next."""
-    limit = max(1, min(limit, LARGEST_PAGE))
-    at = _Cursor.read(cursor) if cursor else None
-    backwards = at is not None and at.is_backwards
-    if at is not None:
-        # The row value alone decides; the plain comparison is what lets the planner begin in the index.
-        found = found.filter(**{f"started_at__{'gte' if backwards else 'lte'}": at.started_at})
-        found = found.filter(_beside(at))
-    order = ("started_at", "id") if backwards else ("-started_at", "-id")
-    rows = list(found.select_related("team", "agent").order_by(*order)[: limit + 1])
-    has_more = len(rows) > limit
-    rows = rows[:limit][::-1] if backwards else rows[:limit]
-    has_older, has_newer = (at is not None, has_more) if backwards else (has_more, at is not None)
-    return _Found(
-        rows,
-        older=_Cursor(rows[-1].started_at, rows[-1].pk, False).written() if rows and has_older else None,
-        newer=_Cursor(rows[0].started_at, rows[0].pk, True).written() if rows and has_newer else None,
-    )
-
-
-def _beside(at: _Cursor) -> models.expressions.Combinable | Q:
-    sign = ">" if at.is_backwards else "<"
-    sql = f'("recordings_recording"."started_at", "recordings_recording"."id") {sign} (%s, %s)'
-    return RawSQL(sql, (at.started_at, at.id), output_field=models.BooleanField())  # noqa: S611 - no input in the SQL
 
 
 def rows_of(recordings: Sequence[Recording], actor: Actor) -> list[CallRow]:

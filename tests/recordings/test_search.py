@@ -12,7 +12,8 @@ import pytest
 from audit.actions import Action
 from recordings import moving, search
 from recordings.models import Recording
-from recordings.search import BadCursor, CallFilters, NothingToSearchFor
+from recordings.paging import BadCursor
+from recordings.search import CallFilters, NothingToSearchFor
 from recordings.tombstones import bury
 from tests.recordings.calls import CUSTOMER_NUMBER, NOW, REFERENCE, bring_in, consent, document, wav
 from tests.trail import events
