@@ -26,6 +26,7 @@ import json
 import re
 import sys
 import zipfile
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -335,7 +336,7 @@ def _json(data: bytes, what: str) -> dict[str, Any]:
 
     try:
         value = json.loads(data.decode(), object_pairs_hook=unique)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise Broken(f"{what} is not JSON") from None
     if not isinstance(value, dict):
         raise Broken(f"{what} is not a JSON object")
@@ -517,7 +518,9 @@ def verify_export(path: Path, policy: Policy | None, known: list[str], *, whole:
         _Export(package, policy, known, findings, whole=whole).check()
     except Broken as error:
         findings.add("BROKEN", str(error))
-    except (zipfile.BadZipFile, EOFError, OSError, NotImplementedError, RuntimeError, ValueError) as error:
+    except (AttributeError, IndexError, KeyError, TypeError):
+        findings.add("BROKEN", "something in the package is not of the kind it should be")
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, ValueError) as error:
         findings.add("DAMAGED", f"the package cannot be read to its end ({type(error).__name__}: {error})")
     return findings
 
@@ -679,8 +682,7 @@ class _Export:
             self.findings.add("TILE", str(error))
             return
         if hashes is None:
-            if width:
-                self.findings.add("TILE", f"{tile_path(0, number, width)} is missing")
+            self.findings.add("TILE", f"{tile_path(0, number, width)} is missing")
             return
         if width == _WIDTH and self.trusted_tiles:
             above = self.tiles.get(1, number // _WIDTH)
@@ -822,7 +824,7 @@ class _Reader:
             self._check_place(index, expected)
             self._check_counter(index, entry["writer"], entry["counter"])
             names = self._check_addenda(index, entry)
-        except (ValueError, KeyError, TypeError, RecursionError):
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             self._findings.add_record("UNREADABLE", index, "is not an event")
             entry, names = {}, {}
         return index, entry, leaf, names

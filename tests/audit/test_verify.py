@@ -32,6 +32,7 @@ from tests.audit.packages import (
 from vault.crypto.notes import NoteSigner
 
 ENTRIES = make_entries(300)
+POLICY = verify.Policy.parse(f"log {SIGNER.verifier.vkey}\nquorum none\n")
 
 
 def lines_of(folder: Path) -> list[bytes]:
@@ -397,9 +398,7 @@ def proof_text(index: int, rest: bytes = b"") -> str:
 
 
 def test_the_proof_of_one_event_is_checked(tmp_path):
-    policy = verify.Policy.parse(f"log {SIGNER.verifier.vkey}\nquorum none\n")
-
-    good = verify.verify_event_proof(proof_text(5), policy)
+    good = verify.verify_event_proof(proof_text(5), POLICY)
 
     assert good.all() == []
     assert "Event 5:" in good.notes[-1]
@@ -414,7 +413,7 @@ def test_the_proof_of_one_event_is_checked(tmp_path):
         ),
     ):
         if altered != proof_text(5):
-            assert verify.verify_event_proof(altered, policy).all()
+            assert verify.verify_event_proof(altered, POLICY).all()
 
 
 def test_ed25519_agrees_with_the_library():
