@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import structlog
@@ -50,22 +51,10 @@ def notice_due(*, limit: int = 1000) -> int:
         .filter(~Exists(Erasure.objects.filter(recording=OuterRef("pk"))))
         .order_by("expires_at", "pk")[:limit]
     )
-    trials = set(
-        RetentionPolicy.objects.filter(keep_at_most_unit=Unit.SECONDS).values_list("policy_id", "version")
-    )
+    trials = trial_versions()
     rows = [
-        Erasure(
-            recording=recording,
-            ground=_ground(recording, trials),
-            due_at=recording.expires_at,
-            policy_id=recording.policy_id,
-            policy_version=recording.policy_version,
-            policy_name=recording.policy_name,
-            noticed_at=Now(),
-            next_try_at=Now(),
-        )
+        Erasure(recording=recording, noticed_at=Now(), next_try_at=Now(), **why_due(recording, trials))
         for recording in due
-        if recording.expires_at is not None
     ]
     Erasure.objects.bulk_create(rows, ignore_conflicts=True)
     return len(rows)
@@ -170,6 +159,23 @@ def _standing(row: Erasure) -> ErasureState:
     if row.key_destroyed_at:
         return ErasureState.KEY_DESTROYED
     return ErasureState.DUE
+
+
+def why_due(recording: Recording, trials: set[tuple[UUID, int]]) -> dict[str, Any]:
+    """Return what an erasure by the schedule says of its cause, as the recording stands now."""
+    return {
+        "ground": _ground(recording, trials),
+        "due_at": recording.expires_at,
+        "policy_id": recording.policy_id,
+        "policy_version": recording.policy_version,
+        "policy_name": recording.policy_name,
+    }
+
+
+def trial_versions() -> set[tuple[UUID, int]]:
+    """Return the versions of policies that count in seconds."""
+    found = RetentionPolicy.objects.filter(keep_at_most_unit=Unit.SECONDS)
+    return set(found.values_list("policy_id", "version"))
 
 
 def _ground(recording: Recording, trials: set[tuple[UUID, int]]) -> Ground:

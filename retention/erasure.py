@@ -143,13 +143,17 @@ def _let_go_of_the_rest(
         Hold.objects.in_force().filter(recording__in=recordings).values_list("recording_id", flat=True)
     )
     held, early, due = [], [], []
+    trials = claims.trial_versions()
     for row in rows:
         ends = recordings[row.recording_id].expires_at
         if row.recording_id in held_ids:
             held.append(row)
-        elif ends is None or max(ends, row.due_at) > at:
+        elif ends is None or ends > at:
             early.append(row)
         else:
+            # What was noticed may have changed since: the proof states what holds now.
+            for name, value in claims.why_due(recordings[row.recording_id], trials).items():
+                setattr(row, name, value)
             due.append(row)
     Erasure.objects.filter(pk__in=[row.pk for row in held]).update(state=ErasureState.HELD)
     claims.wait(held, HELD_RECHECK)

@@ -6,6 +6,7 @@ down that it is done. Nothing is remembered between two runs but what is in the 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -24,6 +25,7 @@ from vault.errors import Unavailable
 log = structlog.get_logger("retention.sweep")
 
 BATCH = 100
+BUDGET_S = 240.0  # a run leaves what it does not get done to the next, and the worker to other jobs
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,25 +63,25 @@ def run(*, actor: Actor, now: datetime, batch: int = BATCH) -> Swept:
     :raises ClockDoubted: if the database's clock jumped; nothing was destroyed.
     :raises StoreUnavailable: if copies cannot be deleted now; keys were destroyed where due.
     """
-    swept = Swept()
+    swept, until = Swept(), time.monotonic() + BUDGET_S
     clock_guard.check(actor=actor)
     destroy, delete, verify = steps()
     while noticed := claims.notice_due(limit=10 * batch):
         swept.noticed += noticed
-    swept.destroyed = work_off(destroy, actor=actor, batch=batch)
+    swept.destroyed = work_off(destroy, actor=actor, until=until, batch=batch)
     storage.store().check()
-    swept.deleted = work_off(delete, actor=actor, batch=batch)
-    swept.verified = work_off(verify, actor=actor, batch=batch)
+    swept.deleted = work_off(delete, actor=actor, until=until, batch=batch)
+    swept.verified = work_off(verify, actor=actor, until=until, batch=batch)
     ledger.flush(now=now)
     while certified := certificate.certify(actor=actor):
         swept.certified += certified
     return swept
 
 
-def work_off(step: Step, *, actor: Actor, batch: int = BATCH) -> int:
-    """Claim and do one step until nothing is left for it; return how many erasures got on."""
+def work_off(step: Step, *, actor: Actor, until: float, batch: int = BATCH) -> int:
+    """Claim and do one step until nothing is left for it, or time is up; return how many erasures got on."""
     done = 0
-    while claimed := claims.claim(step.takes, actor=actor, limit=batch):
+    while time.monotonic() < until and (claimed := claims.claim(step.takes, actor=actor, limit=batch)):
         done += attempt(step, claimed, actor=actor)
     return done
 

@@ -9,13 +9,16 @@ from django.conf import settings
 from recordings import fields, ingest, keys, sidecar
 from recordings.errors import AlreadyErased, NoSuchRecording, UnderLegalHold
 from recordings.models import Details, LawfulBasis, Party, Recording, Rendition, SourceIdentity, StoredKey
-from retention import erasure, holds, ledger
+from retention import claims, erasure, holds, ledger, policies, rescheduling, sweep
 from retention.errors import MustBeKept, NoSuchErasure
 from retention.models import Erasure, ErasureState, LedgerEntry
 from retention.periods import Period
 from tests.recordings import calls
-from tests.retention.conftest import LONG_AGO, NOW, due_call, make_policy, run_sweep
+from tests.recordings.conftest import person
+from tests.retention.conftest import LONG_AGO, NOW, SWEEPER, due_call, make_policy, run_sweep, terms
 from tests.trail import events
+from vault.access.models import Team
+from vault.access.roles import Role
 
 
 def test_a_due_recording_goes_from_key_to_certificate_in_one_sweep(due):
@@ -75,9 +78,6 @@ def test_a_recording_that_is_not_due_stays_as_it_is(kept):
 
 
 def test_an_erasure_noticed_before_its_end_was_moved_does_not_happen(due, katrien, a_week):
-    from retention import claims, policies, rescheduling
-    from tests.retention.conftest import SWEEPER, terms
-
     claims.notice_due()
     policies.change_policy(a_week.policy_id, terms(keep_at_most=Period(50, "years")), actor=katrien, now=NOW)
     rescheduling.reschedule(actor=SWEEPER, now=NOW)
@@ -87,6 +87,27 @@ def test_an_erasure_noticed_before_its_end_was_moved_does_not_happen(due, katrie
     assert swept.destroyed == 0
     assert not Recording.objects.get(pk=due.pk).is_erased
     assert not Erasure.objects.exists()
+
+
+def test_the_proof_names_the_version_that_decides_when_the_key_goes(due, katrien, a_week):
+    claims.notice_due()
+    policies.change_policy(a_week.policy_id, terms(keep_at_most=Period(2, "weeks")), actor=katrien, now=NOW)
+    rescheduling.reschedule(actor=SWEEPER, now=NOW)
+
+    run_sweep()
+
+    row = Erasure.objects.get()
+    assert row.policy_version == 2
+    assert row.due_at == Recording.objects.get(pk=due.pk).expires_at
+
+
+def test_a_run_that_is_out_of_time_leaves_the_rest_to_the_next(due, monkeypatch):
+    monkeypatch.setattr(sweep, "BUDGET_S", -1.0)
+    assert run_sweep().destroyed == 0
+
+    monkeypatch.undo()
+
+    assert run_sweep().certified == 1
 
 
 def test_an_erased_call_that_is_sent_again_is_refused(north, exchange, a_week):
@@ -121,10 +142,6 @@ def test_the_dpo_may_not_erase_what_a_duty_still_keeps(north, exchange, katrien)
 
 
 def test_what_is_out_of_reach_cannot_be_erased(kept, exchange):
-    from tests.recordings.conftest import person
-    from vault.access.models import Team
-    from vault.access.roles import Role
-
     stranger = person("sander@example.org", Role.SUPERVISOR, Team.objects.create(name="South"))
 
     with pytest.raises(NoSuchRecording):

@@ -49,7 +49,7 @@ def verify(path: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_a_stranger_checks_the_proof_without_us(erased, dpo, tmp_path):
+def test_the_proof_holds_in_a_clean_interpreter_and_an_altered_one_does_not(erased, dpo, tmp_path):
     text = proof.read_proof(erased.pk, actor=dpo, now=NOW)
     path = tmp_path / "erasure.proof.txt"
     path.write_text(text)
@@ -57,6 +57,8 @@ def test_a_stranger_checks_the_proof_without_us(erased, dpo, tmp_path):
     checked = verify(path)
 
     assert checked.returncode == 0, checked.stdout + checked.stderr
+    path.write_text(text.replace("unreadable-since: 2026", "unreadable-since: 2025"))
+    assert verify(path).returncode == 1
     assert len(events("erasure.proof_read")) == 1
 
 
