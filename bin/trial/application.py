@@ -3,6 +3,7 @@
 import hashlib
 import http.client
 import os
+import socket
 import subprocess
 import time
 from collections.abc import Callable, Mapping
@@ -11,7 +12,6 @@ from functools import partial
 
 from trial import postgresql, processes
 from trial.place import CHECKOUT, VENV_PYTHON, Trouble, var, write_secret
-from trial.settings import are_free
 
 PORTS = range(8000, 8100)
 PARTS = ("vault", "audit", "recordings", "retention", "privacy")
@@ -25,19 +25,22 @@ KEPT_FROM = {
 }
 
 
-def choose_port() -> int:
-    """Return the port to serve on: the one that PORT asks for, else the first free one from 8000 on."""
+def take_port() -> socket.socket:
+    """Listen on the port that PORT asks for, else on the first free one from 8000 on.
+
+    The web server inherits the socket, so nobody else can take the port while we prepare.
+    """
     asked = os.environ.get("PORT", "")
     if not asked:
         for port in PORTS:
-            if are_free([port]):
-                return port
+            if taken := _listen(port):
+                return taken
         raise Trouble("Every port from 8000 to 8099 is taken; choose one with PORT=9000 bin/run")
     if not asked.isdigit() or not 0 < int(asked) < 65536:
         raise Trouble("PORT must be a number from 1 to 65535.")
-    if not are_free([int(asked)]):
-        raise Trouble(f"Port {asked} is taken by another program; choose another with PORT=9000 bin/run")
-    return int(asked)
+    if taken := _listen(int(asked)):
+        return taken
+    raise Trouble(f"Port {asked} is taken by another program; choose another with PORT=9000 bin/run")
 
 
 def manage(environment: Mapping[str, str], *words: str, shown: bool = False) -> None:
@@ -68,12 +71,12 @@ def prepare(environment: Mapping[str, str], *, tell: Callable[[str], None]) -> N
         static.result()
 
 
-def start(environment: Mapping[str, str], port: int) -> dict[str, processes.Process]:
+def start(environment: Mapping[str, str], door: socket.socket) -> dict[str, processes.Process]:
     """Start the vault's processes and wait until the web answers and every part behind it does."""
     stop()
     commands = {
         "web": [
-            *("gunicorn", "vault.wsgi:application", "--bind", f"127.0.0.1:{port}", "--no-control-socket"),
+            *("gunicorn", "vault.wsgi:application", "--bind", f"fd://{door.fileno()}", "--no-control-socket"),
             *(
                 "--worker-class",
                 "gthread",
@@ -89,10 +92,12 @@ def start(environment: Mapping[str, str], port: int) -> dict[str, processes.Proc
         "beat": ["celery", "-A", "vault.celery", "beat", "-s", str(var() / "beat"), "--pidfile="],
     }
     python = [str(VENV_PYTHON), "-m"]
-    running = {name: _start(name, [*python, *command], environment) for name, command in commands.items()}
+    running = {
+        name: _start(name, [*python, *command], environment, door) for name, command in commands.items()
+    }
     sequencer = [str(VENV_PYTHON), "manage.py", "run_sequencer"]
-    running["sequencer"] = _start("sequencer", sequencer, environment)
-    processes.wait_until(partial(_is_ready, port), running["web"], seconds=120)
+    running["sequencer"] = _start("sequencer", sequencer, environment, door)
+    processes.wait_until(partial(_is_ready, door.getsockname()[1]), running["web"], seconds=120)
     return running
 
 
@@ -111,10 +116,25 @@ def stop() -> None:
         list(pool.map(processes.stop, PROCESSES))
 
 
-def _start(name: str, command: list[str], environment: Mapping[str, str]) -> processes.Process:
+def _listen(port: int) -> socket.socket | None:
+    door = socket.socket()
+    door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        door.bind(("127.0.0.1", port))
+        door.listen(128)
+    except OSError:
+        door.close()
+        return None
+    return door
+
+
+def _start(
+    name: str, command: list[str], environment: Mapping[str, str], door: socket.socket
+) -> processes.Process:
     kept = {variable + end for variable in KEPT_FROM[name] for end in ("", "_FILE")}
     allowed = {variable: value for variable, value in environment.items() if variable not in kept}
-    return processes.start(name, command, folder=CHECKOUT, environment=allowed)
+    inherited = [door.fileno()] if name == "web" else []
+    return processes.start(name, command, folder=CHECKOUT, environment=allowed, inherited=inherited)
 
 
 def _once(name: str, sources: list[str], prepare: Callable[[], None]) -> None:

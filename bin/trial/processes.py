@@ -40,7 +40,12 @@ def find(name: str) -> Process | None:
 
 
 def start(
-    name: str, command: Sequence[str | Path], *, folder: Path, environment: Mapping[str, str]
+    name: str,
+    command: Sequence[str | Path],
+    *,
+    folder: Path,
+    environment: Mapping[str, str],
+    inherited: Sequence[int] = (),
 ) -> Process:
     """Start a program in the background, its output in a log of its own, and remember it."""
     with log(name).open("ab") as output:
@@ -51,6 +56,7 @@ def start(
             stderr=output,
             cwd=folder,
             env=dict(environment),
+            pass_fds=inherited,
             start_new_session=True,  # Ctrl-C is ours to answer, in the right order
         )
     process = Process(name, child.pid, _started(child.pid) or "")
