@@ -53,7 +53,7 @@ def start(settings: dict[str, Any], *, fast: bool) -> None:
         NAME,
         [_program(), *_flags(settings["ports"], identities)],
         folder=folder,
-        environment=os.environ | {"GOMEMLIMIT": "160MiB", "HOME": str(folder)},
+        environment=os.environ | {"GOMEMLIMIT": "384MiB", "HOME": str(folder)},
     )
     processes.wait_until(partial(_answers, settings["ports"][0]), process)
     processes.wait_until(partial(_keeps_versions, settings["ports"]), process)
