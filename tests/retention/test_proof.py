@@ -8,7 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from audit.verify import verify_erasure
 from recordings.models import Recording
 from retention import certificate, proof
 from retention.errors import NoSuchErasure, NotYetCertified
@@ -139,3 +142,28 @@ def test_a_proof_is_refused_until_there_is_one(dpo):
 def test_an_erasure_that_has_not_begun_cannot_be_certified():
     with pytest.raises(NotYetCertified):
         certificate.unreadable_since(Erasure())
+
+
+VECTOR = Path(__file__).resolve().parents[1] / "vectors" / "erasure-proof-v1.txt"
+
+
+def test_a_proof_written_long_ago_still_holds():
+    assert verify(VECTOR).returncode == 0
+    assert not verify_erasure(VECTOR.read_text(), None).all()
+
+
+@pytest.mark.parametrize("number", range(len(VECTOR.read_text().splitlines())))
+def test_no_line_of_a_proof_can_be_left_out(number):
+    lines = VECTOR.read_text().splitlines(keepends=True)
+
+    assert verify_erasure("".join(lines[:number] + lines[number + 1 :]), None).all()
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_no_letter_of_a_proof_can_be_another(data):
+    text = VECTOR.read_text()
+    at = data.draw(st.integers(0, len(text) - 1))
+    other = data.draw(st.sampled_from([letter for letter in "0aZ:\n " if letter != text[at]]))
+
+    assert verify_erasure(text[:at] + other + text[at + 1 :], None).all()
