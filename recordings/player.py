@@ -40,6 +40,7 @@ class Mark:
     at_percent: str
     css: str
     label: str
+    is_late: bool  # the label then stands before the dot: behind it there is no room
 
 
 def title_of(extra: Mapping[str, Any]) -> str:
@@ -79,7 +80,7 @@ def marks_of(history: Iterable[LawfulBasis], *, duration_ms: int) -> list[Mark]:
     # One word said for several purposes is one mark.
     said = {(entry.audio_offset_ms, entry.status) for entry in history if entry.audio_offset_ms is not None}
     return [
-        Mark(percent(offset_ms or 0, duration_ms), *words[status])
+        Mark(percent(offset_ms or 0, duration_ms), *words[status], is_late=2 * (offset_ms or 0) > duration_ms)
         for offset_ms, status in sorted(said, key=str)
         if 0 <= (offset_ms or 0) < duration_ms
     ]
