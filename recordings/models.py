@@ -316,7 +316,6 @@ class Rendition(models.Model):
     sealed_length = models.BigIntegerField()
     sealed_sha256 = models.BinaryField(max_length=32)
     plain_length = models.BigIntegerField()
-    plain_sha256 = models.BinaryField(max_length=32)
     media_type = models.CharField(max_length=40)
     facts = models.JSONField(
         default=dict, help_text="Codec, channels, rate, offset of the samples, block size."

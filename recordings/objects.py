@@ -113,7 +113,6 @@ def take_into_use(
         sealed_length=sealed.sealed_length,
         sealed_sha256=sealed.sealed_sha256,
         plain_length=sealed.plain_length,
-        plain_sha256=sealed.plain_sha256,
         media_type=media_type,
         facts=facts,
         created_at=now,
