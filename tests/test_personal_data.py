@@ -31,7 +31,7 @@ def objects(settings, tmp_path, monkeypatch) -> Iterator[Path]:
     storage.store.cache_clear()
 
 
-def test_a_thief_of_database_and_object_store_reads_no_number_no_name_and_no_audio(fresh_database, objects):
+def test_neither_store_nor_database_holds_anything_in_clear(fresh_database, objects):
     call_command("create_demo")
 
     dump = dump_of(fresh_database)
