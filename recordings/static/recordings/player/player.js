@@ -26,7 +26,10 @@ class Player {
     this.skipsSilence = false;
     this.listen();
     this.show();
-    this.waveform.load().catch(() => this.say(this.words.noWaveform));
+    this.waveform.load().then(
+      () => this.showPlace(),
+      () => this.say(this.words.noWaveform),
+    );
   }
 
   part(name) {
@@ -122,10 +125,13 @@ class Player {
     this.part("time").textContent = clockExact(position);
     this.waveform.showPosition(position);
     this.turns.show(position);
+    if (this.part("slider").getAttribute("aria-valuenow") !== String(Math.floor(position))) this.showPlace();
+  }
+
+  showPlace() {
+    const { position } = this.deck;
     const slider = this.part("slider");
-    const whole = String(Math.floor(position));
-    if (slider.getAttribute("aria-valuenow") === whole) return;
-    slider.setAttribute("aria-valuenow", whole);
+    slider.setAttribute("aria-valuenow", String(Math.floor(position)));
     slider.setAttribute("aria-valuetext", this.spokenPosition(position));
   }
 
