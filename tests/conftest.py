@@ -1,6 +1,7 @@
 """Fixtures that every package's tests share: the database, the object store, the cache."""
 
 import os
+import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -63,6 +64,12 @@ def _empty_cache() -> None:
     """
     cache.clear()
     masters.forget_all()
+
+
+@pytest.fixture(autouse=True)
+def _ledger_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Number the ledger outside anew for every test: each has a database that knows no other's entries."""
+    monkeypatch.setattr("retention.ledger.PREFIX", f"ledger/{secrets.token_hex(8)}/")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

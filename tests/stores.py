@@ -1,4 +1,4 @@
-"""The run's object store, emptied: numbers of the ledger and marks of the clock are counted in it."""
+"""The run's object store, emptied: what a test looks for in it is its own."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import boto3
 from django.conf import settings
 
 
-def empty_store(prefix: str = "") -> None:
-    """Delete every version of everything in the run's bucket, or of what begins so."""
+def empty_store() -> None:
+    """Delete every version of everything in the run's bucket."""
     client = _client()
-    for page in client.get_paginator("list_object_versions").paginate(Bucket=settings.S3_BUCKET, Prefix=prefix):
+    for page in client.get_paginator("list_object_versions").paginate(Bucket=settings.S3_BUCKET):
         listed = page.get("Versions", []) + page.get("DeleteMarkers", [])
         if listed:
             doomed = [{"Key": found["Key"], "VersionId": found["VersionId"]} for found in listed]

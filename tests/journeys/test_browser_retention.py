@@ -16,7 +16,6 @@ from retention.periods import Period
 from tests.people import make_person, make_team
 from tests.recordings import calls
 from tests.retention.conftest import due_call, exchange_actor, terms
-from tests.stores import empty_store
 from vault.access.models import User
 from vault.access.roles import Role, permissions_of
 
@@ -26,7 +25,6 @@ NOW = datetime(2026, 11, 22, 10, 52, 7, tzinfo=UTC)
 @pytest.fixture(scope="module")
 def dpo(site) -> User:
     """A DPO whose vault holds a call that is kept, one on hold, one that has gone."""
-    empty_store("ledger/")  # numbered for another database
     make_team("North of the river")
     person = make_person(Role.DPO, name="Katrien Maas")
     actor = Actor(
