@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from recordings.models import BasisStatus, Party, PartyRole, Purpose, Recording
 from recordings.playback import LONGEST_REASON, SHORTEST_REASON
-from recordings.wording import BASES, PARTIES, STATUSES
+from recordings.wording import BASES, PARTIES, STATUSES, purpose_name
 
 
 class ListenForm(forms.Form):
@@ -68,5 +68,5 @@ class LawfulBasisForm(forms.Form):
         callers = [party.position for party in parties if party.role == PartyRole.CUSTOMER]
         self.fields["party"].initial = callers[0] if callers else None
         self.fields["purpose"].choices = [  # type: ignore[attr-defined]
-            (purpose.code, purpose.name) for purpose in purposes
+            (purpose.code, purpose_name(purpose)) for purpose in purposes
         ]
