@@ -196,10 +196,8 @@ def _claim(now: datetime) -> Export | None:
 
 
 def _make(export: Export, now: datetime) -> bool:
-    if export.state == ExportState.FAILED:
-        return False
     checkpoint = checkpoints.newest()
-    if checkpoint is None:
+    if export.state == ExportState.FAILED or checkpoint is None:
         return False
     order = package.Order(
         export_id=str(export.id),

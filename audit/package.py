@@ -111,9 +111,6 @@ class _Pipe(io.RawIOBase):
         super().__init__()
         self._waiting: list[bytes] = []
 
-    def writable(self) -> bool:
-        return True
-
     def write(self, piece: object) -> int:
         kept = bytes(cast(bytes, piece))
         self._waiting.append(kept)
@@ -121,8 +118,7 @@ class _Pipe(io.RawIOBase):
 
     def take(self) -> Iterator[bytes]:
         waiting, self._waiting = self._waiting, []
-        if waiting:
-            yield b"".join(waiting)
+        yield from waiting
 
 
 def _leaves(order: Order) -> QuerySet[Leaf]:

@@ -347,9 +347,7 @@ def _json(data: bytes, what: str) -> dict[str, Any]:
 
 
 def root_of(hashes: list[bytes]) -> bytes:
-    """Return the root over hashes that stand side by side."""
-    if not hashes:
-        return sha256(b"").digest()
+    """Return the root over hashes that stand side by side; there is at least one."""
     while len(hashes) > 1:
         odd = hashes[-1:] if len(hashes) % 2 else []
         pairs = zip(hashes[::2], hashes[1::2], strict=False)

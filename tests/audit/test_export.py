@@ -10,15 +10,17 @@ from datetime import timedelta
 import pytest
 from django.db import transaction
 
-from audit import events, export, trail, verify
+from audit import events, export, tasks, trail, verify
 from audit.actions import Action
 from audit.actor import Actor, Ref
 from audit.events import EventFilters
 from audit.models import AuditEvent, Export, ExportState, SubjectKey
 from audit.subjects import Subject
 from tests.audit.conftest import CALL, INES, NOW, make_export, record, record_disclosure, sequence
-from vault import storage
+from vault import clock, storage
 from vault.errors import Invalid
+from vault.jobs.models import Heartbeat
+from vault.kms import masters
 
 pytestmark = pytest.mark.usefixtures("fresh_database")
 
@@ -56,15 +58,19 @@ def test_a_whole_export_passes_its_own_verifier(ines, tmp_path, format, with_per
 def test_an_export_over_many_tiles_passes(tmp_path, ines):
     system = Actor.system("test")
     with transaction.atomic():
-        for _ in range(700):
+        for _ in range(255):
             trail.record(Action.RECORDING_VIEWED, actor=system, target=CALL, at=NOW)
-    sequence()
 
-    package = make_export(ines)
+    of_one_full_tile = make_export(ines)
+    with transaction.atomic():
+        for _ in range(300):
+            trail.record(Action.RECORDING_VIEWED, actor=system, target=CALL, at=NOW)
+    of_several = make_export(ines)
 
-    assert "tile/0/000" in names(package)
-    assert "tile/1/000.p/2" in names(package)
-    assert found_in(package, tmp_path) == []
+    assert [name for name in names(of_one_full_tile) if "tile" in name] == ["tile/0/000", "tile/1/000.p/1"]
+    assert {"tile/0/000", "tile/0/001", "tile/1/000.p/2"} <= set(names(of_several))
+    assert found_in(of_one_full_tile, tmp_path) == []
+    assert found_in(of_several, tmp_path) == []
 
 
 def test_a_selection_holds_what_was_asked_for_and_passes(tmp_path, ines):
@@ -217,3 +223,62 @@ def test_words_that_are_missing_without_a_forgetting_are_found(ines, tmp_path, f
 
     (finding,) = found_in(package, tmp_path)
     assert finding.startswith(f"ADDENDUM MISSING: record 0 lacks its addendum about account:{INES}")
+
+
+def test_a_selection_of_a_period_goes_on_where_its_filters_say(ines, tmp_path):
+    record(ines, at=NOW - timedelta(days=3))
+    record(ines)
+    period = EventFilters(since=NOW - timedelta(days=1), until=NOW + timedelta(days=1), actor_id=INES)
+
+    package = make_export(ines, filters=period, format="csv", with_personal=True)
+
+    assert json.loads(read(package, "manifest.json"))["events"] == 2
+    assert "203.0.113.7" in read(package, "entries.csv")
+    assert found_in(package, tmp_path) == []
+
+
+def test_a_format_that_nobody_makes_is_refused(ines):
+    with pytest.raises(Invalid):
+        export.request_export(format="xml", filters=EventFilters(), with_personal=False, actor=ines, now=NOW)
+
+
+def test_who_took_over_an_export_is_not_overruled_by_who_was_slow(ines, monkeypatch):
+    asked = export.request_export(
+        format="jsonl", filters=EventFilters(), with_personal=False, actor=ines, now=NOW
+    )
+    sequence()
+    slow = export._claim(NOW)
+    assert export.run_waiting(now=NOW + export.LEASE) == 1
+
+    assert slow is not None
+    assert export._make(slow, NOW) is False
+    assert Export.objects.get(pk=asked.pk).attempts == 2
+
+
+def test_an_export_without_its_key_is_gone(ines):
+    asked = export.request_export(
+        format="jsonl", filters=EventFilters(), with_personal=False, actor=ines, now=NOW
+    )
+    sequence()
+    export.run_waiting(now=NOW)
+    Export.objects.filter(pk=asked.pk).update(wrapped_key=None)
+
+    with pytest.raises(export.AlreadyFetched):
+        export.download(asked.id, actor=ines, now=NOW)
+
+
+def test_the_periodic_jobs_make_exports_remove_them_and_make_partitions(ines):
+    asked = export.request_export(
+        format="jsonl", filters=EventFilters(), with_personal=False, actor=ines, now=clock.now()
+    )
+    sequence()
+
+    tasks.run_exports()
+    assert Export.objects.get(pk=asked.pk).state == ExportState.READY
+    tasks.expire_exports()
+    tasks.make_partitions()
+
+    month = clock.now().strftime("%Y-%m")
+    assert masters.find(f"trail/{month}") is not None
+    beats = Heartbeat.objects.values_list("job", flat=True)
+    assert {"audit.run_exports", "audit.expire_exports", "audit.make_partitions"} <= set(beats)

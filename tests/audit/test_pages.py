@@ -8,13 +8,14 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
+from django.db import transaction
 from django.test import Client
 from django.urls import reverse
 
-from audit import export, log_key, trail, verify
+from audit import check, checkpoints, events, export, log_key, sequencer, trail, verify
 from audit.actions import Action
 from audit.actor import REF_KINDS, Actor, ActorKind
-from audit.models import AuditEvent, Export
+from audit.models import AuditEvent, Checkpoint, Export
 from audit.wording import SENTENCES, TARGETS, say
 from tests.audit.conftest import CALL, attacker, record, sequence
 from tests.people import client_of, make_person
@@ -196,6 +197,39 @@ def test_checking_again_finds_what_a_superuser_did(dpo, supervisor, fresh_databa
     assert "The trail is not whole." in page
 
 
+def test_a_check_finds_a_changed_tile(dpo, fresh_database):
+    with transaction.atomic():
+        for _ in range(260):
+            trail.record(Action.RECORDING_VIEWED, actor=Actor.system("test"), target=CALL, at=clock.now())
+    sequence()
+    dpo.post(reverse("audit:check"))
+    with attacker(fresh_database) as owner:
+        owner.execute("UPDATE audit_tile SET root = sha256('x')")
+
+    dpo.post(reverse("audit:check"))
+
+    first, second = AuditEvent.objects.filter(action=Action.TRAIL_VERIFIED).order_by("id")
+    assert first.body["facts"]["whole"] is True
+    assert second.body["facts"]["first_finding"] == "Tile 0/0 is not what its leaves give."
+
+
+def test_a_check_stops_after_a_hundred_findings(dpo, fresh_database):
+    with transaction.atomic():
+        for _ in range(120):
+            trail.record(Action.RECORDING_VIEWED, actor=Actor.system("test"), target=CALL, at=clock.now())
+    sequence()
+    with attacker(fresh_database) as owner:
+        owner.execute("UPDATE audit_event SET entry = entry || ' '")
+
+    result = check.check_trail(actor=Actor.system("test"), now=clock.now())
+
+    assert len(result.findings) == check.MOST_FINDINGS + 1
+
+
+def test_a_check_of_an_empty_trail_finds_nothing(fresh_database):
+    assert check.check_trail(actor=Actor.system("test"), now=clock.now()).is_whole
+
+
 def test_an_export_is_ordered_made_and_fetched_once(dpo, supervisor, tmp_path, fresh_database):
     record(actor_of(supervisor), at=clock.now())
 
@@ -282,6 +316,95 @@ def test_the_api_gives_proofs_and_the_newest_checkpoint(dpo, supervisor, fresh_d
         b"c2sp.org/tlog-proof@v1\n"
     )
     assert b"\n\n" in dpo.get(reverse("audit-api:checkpoint")).content
+
+
+def test_before_the_first_event_there_is_no_checkpoint_to_keep(dpo, monkeypatch):
+    monkeypatch.setattr(checkpoints, "newest", lambda: None)
+
+    assert dpo.get(reverse("audit:checkpoint")).status_code == 503
+    assert dpo.get(reverse("audit-api:checkpoint")).status_code == 503
+    assert "No checkpoint has been signed yet." in dpo.get(reverse("audit:trail")).content.decode()
+
+
+def test_the_page_says_that_the_sequencer_is_behind(dpo, supervisor, monkeypatch):
+    late = Checkpoint(size=1, signed_at=clock.now(), note="", root=b"", cluster=1, tx=0)
+    monkeypatch.setattr(checkpoints, "newest", lambda: late)
+    monkeypatch.setattr(sequencer, "lag", lambda: timedelta(seconds=75))
+
+    page = dpo.get(reverse("audit:trail")).content.decode()
+
+    assert "The oldest has been waiting for 75 seconds." in page
+
+
+def test_somebody_forgotten_has_no_name_any_more(dpo, supervisor):
+    record(actor_of(supervisor), at=clock.now())
+    with transaction.atomic():
+        trail.forget(trail.Subject.account(supervisor.pk), actor=Actor.system("test"), at=clock.now())
+    event = AuditEvent.objects.filter(action=Action.RECORDING_VIEWED).get()
+
+    page = dpo.get(reverse("audit:trail")).content.decode()
+
+    assert "<b>Somebody forgotten</b> opened" in page
+    assert (
+        "Forgotten: its key was destroyed."
+        in dpo.get(reverse("audit:event", args=[event.id])).content.decode()
+    )
+
+
+def test_the_vault_itself_has_a_name(dpo):
+    record(Actor.system("task:retention.sweep"), Action.RECORDING_ERASED, at=clock.now(), ground="expired")
+
+    page = dpo.get(reverse("audit:trail")).content.decode()
+
+    assert "<b>The vault</b> erased" in page
+    assert "ground: expired · task:retention.sweep" in page
+
+
+def test_a_row_says_which_parts_of_a_call_were_heard(dpo, supervisor):
+    actor = actor_of(supervisor)
+    record(actor, Action.PLAYBACK_CLOSED, at=clock.now(), heard="0-62000,83000-143000")
+    record(actor, Action.PLAYBACK_WINDOW, at=clock.now(), from_ms=0, to_ms=60_000)
+    many = ",".join(f"{at}000-{at}500" for at in range(10))
+    record(actor, Action.PLAYBACK_CLOSED, at=clock.now(), heard=many)
+
+    page = dpo.get(reverse("audit:trail")).content.decode()
+
+    assert "0:00–1:02, 1:23–2:23" in page
+    assert "0:00–1:00" in page
+    assert "0:05–0:05, …" in page
+
+
+def test_a_count_stops_where_it_would_cost_too_much(dpo, supervisor, monkeypatch):
+    monkeypatch.setattr(events, "MOST_COUNTED", 2)
+    for _ in range(4):
+        record(actor_of(supervisor), at=clock.now())
+
+    page = dpo.get(reverse("audit:trail")).content.decode()
+
+    assert "More than 2 events match" in page
+    assert "Export these events" in page
+
+
+def test_an_address_that_was_changed_is_refused(dpo):
+    assert dpo.get(reverse("audit:trail"), {"after": "nonsense"}).status_code == 400
+
+
+def test_filters_that_are_none_show_everything_and_say_so(dpo, supervisor):
+    record(actor_of(supervisor), at=clock.now())
+
+    page = dpo.get(reverse("audit:trail"), {"recording": "nonsense"}).content.decode()
+
+    assert "<b>Ines Verhoeven</b> opened" in page
+    assert 'data-opens="order-export"' not in page
+
+
+def test_an_export_that_is_not_there_is_not_found(dpo):
+    assert dpo.get(reverse("audit-api:export", args=[uuid4()])).status_code == 404
+
+
+def test_an_action_of_tomorrow_is_named_as_it_is():
+    assert say("of.tomorrow", "done").pattern == "of.tomorrow"
+    assert say("recording.viewed", "failed").pattern.startswith("failed:")
 
 
 def test_every_action_has_a_sentence():

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+from datetime import datetime, timedelta
 
 import pytest
+from django.core.exceptions import ImproperlyConfigured
 from django.db import transaction
 
-from audit import subjects, trail
+from audit import log_key, subjects, trail
 from audit.actions import FACTS, Action
 from audit.actor import Actor, Ref
-from audit.models import Addendum, AuditEvent, SubjectKey
+from audit.models import Addendum, Anchor, AuditEvent, Checkpoint, Export, Leaf, SubjectKey, Tile
 from audit.subjects import Subject
 from tests.audit.conftest import CALL, INES, NOW, record
 from vault.errors import Forbidden
@@ -137,3 +139,52 @@ def test_a_refusal_of_something_without_an_action_is_a_refused_access(ines):
 
     assert (event.action, event.outcome) == ("access.refused", "failed")
     assert event.body["facts"] == {"asked": "GET recordings:list", "error": "KeyError", "status": 500}
+
+
+def test_an_entry_that_no_bundle_could_hold_is_refused(ines):
+    with pytest.raises(ValueError, match="too long"):
+        record(ines, purpose="x" * 17_000)
+
+
+def test_a_moment_without_its_time_zone_is_refused(ines):
+    with pytest.raises(ValueError, match="time zone"):
+        record(ines, at=datetime(2026, 11, 22))  # noqa: DTZ001 - that is the point
+
+
+def test_an_addendum_that_was_changed_does_not_open(ines):
+    event = record(ines)
+    (addendum,) = Addendum.objects.filter(event_id=event.id)
+    key = subjects.open_keys([addendum.key_id])[addendum.key_id]
+
+    assert subjects.open_sealed(key, bytes(addendum.sealed), b"another digest") is None
+
+
+def test_no_more_than_a_thousand_keys_stay_in_memory(ines):
+    cache = subjects._Cache()
+    for number in range(1_100):
+        cache.put((Subject("account", str(number)), "2026-11", "db"), subjects.OpenKey(INES, b""), NOW)
+
+    assert cache.get((Subject("account", "0"), "2026-11", "db"), NOW) is None
+    assert cache.get((Subject("account", "1099"), "2026-11", "db"), NOW) is not None
+    assert cache.get((Subject("account", "1099"), "2026-11", "db"), NOW + timedelta(minutes=2)) is None
+
+
+@pytest.mark.parametrize("key", ["", "not base64!", "AAAA"])
+def test_a_log_key_that_is_none_is_named_and_not_shown(settings, key):
+    settings.AUDIT_KEY = key
+
+    with pytest.raises(ImproperlyConfigured, match="32 random bytes"):
+        log_key.signer()
+
+
+def test_rows_name_themselves_without_saying_anything_personal(ines):
+    event = record(ines)
+    (key,), (addendum,) = SubjectKey.objects.all(), Addendum.objects.all()
+
+    assert str(event) == f"recording.viewed {event.id}"
+    assert str(key) == f"account:{INES} 2026-11"
+    assert str(addendum) == f"addendum of {event.id}"
+    assert [str(Leaf(index=1)), str(Tile(level=0, number=3))] == ["leaf 1", "tile 0/3"]
+    assert str(Checkpoint(size=7)) == "checkpoint 7"
+    assert str(Anchor(kind="mail", size=7)) == "mail of 7"
+    assert str(Export(id=INES)) == f"export {INES}"

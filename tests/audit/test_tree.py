@@ -140,7 +140,12 @@ def test_every_proof_holds_and_no_other_does(size, data):
 def test_trees_that_cannot_follow_on_one_another_are_refused():
     one, other = leaf_hash(b"1"), leaf_hash(b"2")
 
-    for earlier, before, size, root in [(2, one, 1, other), (1, one, 1, other), (0, one, 1, other)]:
+    for earlier, before, size, root in [
+        (2, one, 1, other),
+        (1, one, 1, other),
+        (0, one, 1, other),
+        (3, one, 5, other),
+    ]:
         with pytest.raises(ProofRefused):
             check_consistency(earlier, before, size, root, [])
     check_consistency(0, EMPTY_ROOT, 1, one, [])

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from audit import verify
 from audit.canonical import canonical
-from audit.tree import Tree, leaf_hash, split
+from audit.tree import Tree, leaf_hash, split, tile_path
 from tests.audit.packages import (
     SIGNER,
     checkpoint_over,
@@ -438,3 +438,5 @@ def test_the_verifier_and_the_vault_see_the_same_tree():
 
     assert verify.root_of(hashes) == Tree(77, lambda *_: b"".join(hashes)).root()
     assert split(b"".join(hashes)) == hashes
+    for number, width in ((0, 256), (1_234_067, 256), (5, 17)):
+        assert verify.tile_path(1, number, width) == tile_path(1, number, width)

@@ -6,6 +6,7 @@ import base64
 import csv
 import io
 import json
+import runpy
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -88,11 +89,17 @@ def test_what_is_of_another_kind_than_it_should_be_is_refused(tmp_path):
 
     assert kinds(findings(write_package(tmp_path / "a", entries))) == {"UNREADABLE"}
 
-    folder = write_package(tmp_path / "b", ENTRIES[:20])
-    rewrite_csv(folder, [["0"]])
-    change_manifest(folder, withheld=[])
+    entries[3] = canonical({**json.loads(ENTRIES[3]), "target": "something"})
+    folder = write_package(tmp_path / "b", entries)
+    rewrite_csv(folder, [[str(at)] for at in range(20)])
+    assert "BROKEN: something in the package is not of the kind it should be" in findings(folder)
+
+
+def test_a_package_without_a_key_is_refused(tmp_path):
+    folder = write_package(tmp_path, ENTRIES[:20])
     rewrite(folder, "keys.txt", b"\n")
-    assert kinds(findings(folder)) >= {"UNSIGNED"}
+
+    assert kinds(findings(folder)) == {"UNSIGNED"}
 
 
 TILES: dict[str, Callable[[Path], None]] = {
@@ -407,3 +414,19 @@ def test_the_program_checks_the_proof_of_an_event_and_refuses_what_is_too_large(
     assert verify.main([str(proof), "--policy", str(policy)]) == 0
     assert verify.main([str(proof), "--policy", str(large)]) == 1
     assert "too large" in capsys.readouterr().err
+
+
+def test_the_program_is_run_as_a_file(tmp_path, monkeypatch, capsys):
+    folder = write_package(tmp_path / "folder", ENTRIES[:20])
+    path = tmp_path / "export.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for file in sorted(folder.rglob("*")):
+            if file.is_file():
+                archive.write(file, file.relative_to(folder).as_posix())
+    monkeypatch.setattr("sys.argv", ["verify.py", str(path)])
+
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_path(verify.__file__, run_name="__main__")
+
+    assert ended.value.code == 0
+    assert "PASS" in capsys.readouterr().out
