@@ -1,0 +1,77 @@
+"""Several senders at once: whatever the order, one recording, and nothing left over."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+from typing import Any
+
+from django.db import connections
+
+from recordings import ingest, playback, sidecar, standing
+from recordings.errors import UploadUnderWay
+from recordings.models import GrantWindow, PendingObject, Recording, SourceIdentity
+from tests.recordings.calls import NOW, bring_in, document, in_pieces, wav
+from tests.recordings.conftest import exchange_actor, person
+from vault.access.models import Team
+from vault.access.roles import Role
+from vault.storage import store
+
+
+def at_once(work: Callable[[int], Any], *, times: int) -> list[Any]:
+    """Run the same work in several threads that begin together; each has a database connection of its own."""
+    together = Barrier(times)
+
+    def run(number: int) -> Any:
+        try:
+            together.wait()
+            return work(number)
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(times) as pool:
+        return list(pool.map(run, range(times)))
+
+
+def test_a_call_sent_by_four_connections_at_once_is_one_recording(fresh_database):
+    Team.objects.create(name="North")
+    exchange, said, audio = exchange_actor(), document(), wav()
+    before = {found.name for found in store().listing("objects/")}
+
+    def send(number: int) -> Any:
+        try:
+            announced = ingest.announce(sidecar.parse(said), actor=exchange, now=NOW)
+            return ingest.receive_audio(
+                announced.id, in_pieces(audio), digest=None, actor=exchange, now=NOW
+            ).pk
+        except UploadUnderWay:
+            return None
+
+    answers = at_once(send, times=4)
+
+    recording = Recording.objects.get()
+    assert set(answers) - {None} == {recording.pk}
+    assert SourceIdentity.objects.count() == 1
+    assert not PendingObject.objects.exists()
+    assert len({found.name for found in store().listing("objects/")} - before) == 1
+    assert bring_in(exchange, said=said, audio=audio).pk == recording.pk
+
+
+def test_ranges_asked_for_at_once_open_each_minute_once(fresh_database):
+    ines = person("ines@example.org", Role.SUPERVISOR, Team.objects.create(name="North"))
+    recording = bring_in(exchange_actor(), audio=wav(30))
+    token = playback.grant(
+        recording.pk, purpose="quality", reason="Second complaint", actor=ines, now=NOW
+    ).token
+    standing.forget_all()
+
+    def listen(number: int) -> bytes:
+        piece = playback.open_range(token, number * 100, 200_000 + number, actor=ines, now=NOW)
+        return b"".join(piece.pieces)
+
+    heard = at_once(listen, times=4)
+
+    assert heard == [wav(30)[number * 100 : 200_000 + number] for number in range(4)]
+    window = GrantWindow.objects.get()
+    assert (window.sent_from_ms, window.sent_to_ms) == (0, (200_003 - 46) * 1000 // 16_000)
