@@ -129,8 +129,9 @@ def _period_chip(request: HttpRequest) -> Filter:
 
 def _period(query: QueryDict, now: datetime) -> tuple[datetime | None, datetime | None]:
     first, last = _date(query.get("from", "")), _date(query.get("until", ""))
-    if first is None and last is None and query.get("period", "") in PERIODS:
-        first = timezone.localdate(now) - timedelta(days=PERIODS[query["period"]][1])
+    period = PERIODS.get(query.get("period", ""))
+    if first is None and last is None and period is not None:
+        first = timezone.localdate(now) - timedelta(days=period[1])
     return (
         _midnight(first) if first else None,
         _midnight(last + timedelta(days=1)) if last else None,

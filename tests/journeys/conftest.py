@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from typing import Literal
 from urllib.parse import urlsplit
 
 import pytest
@@ -19,6 +20,7 @@ from vault.kms import masters
 
 CHROMIUM = "/usr/bin/chromium"
 Visit = Callable[..., Page]
+Scheme = Literal["light", "dark"]
 
 
 @pytest.fixture(scope="session")
@@ -70,11 +72,16 @@ def visit(browser: Browser, site: Site) -> Iterator[Visit]:
     contexts: list[BrowserContext] = []
 
     def open_page(
-        path: str, person: User | None = None, *, width: int = 1440, height: int = 900, scheme: str = "light"
+        path: str,
+        person: User | None = None,
+        *,
+        width: int = 1440,
+        height: int = 900,
+        scheme: Scheme = "light",
     ) -> Page:
         context = browser.new_context(
             viewport={"width": width, "height": height},
-            color_scheme=scheme,  # type: ignore[arg-type]
+            color_scheme=scheme,
             reduced_motion="reduce",
         )
         contexts.append(context)
