@@ -14,7 +14,6 @@ TEMPLATES = sorted(
     for app in ("vault", "audit", "recordings", "retention", "privacy")
     for path in (ROOT / app).glob("**/templates/**/*.html")
 )
-PAGES = [path for path in TEMPLATES if path.name != "500.html"]
 SCRIPTS = sorted(
     path
     for app in ("vault/web", "recordings")
@@ -68,7 +67,7 @@ def test_every_tone_has_an_icon_of_the_sprite():
     assert {symbol for _css, symbol in TONES.values()} <= ICONS
 
 
-@pytest.mark.parametrize("path", PAGES, ids=name_of)
+@templates
 def test_every_word_of_a_template_can_be_translated(path):
     text = path.read_text()
     text = re.sub(r"{%\s*blocktranslate\b.*?{%\s*endblocktranslate\s*%}", "", text, flags=re.DOTALL)
