@@ -49,12 +49,14 @@ def sequence_once(*, now: datetime) -> Checkpoint | None:
         cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [LOCK])
         if not cursor.fetchone()[0]:
             return None
-        place, edge = _last()
+        last = Checkpoint.objects.using(ALIAS).order_by("-size").first()
+        place = _Place(last.size, last.tx, last.cluster) if last else _Place(0, 0, 0)
         cluster, horizon, after = _horizon(cursor)
         is_moved = place.size > 0 and place.cluster != cluster
         rows = _unnumbered(cursor, place, horizon, after, is_moved=is_moved)
         if not rows:
             return None
+        edge = _signed_edge(last) if last else Edge()
         is_cut = len(rows) == BATCH
         leaves = [(edge.size + at, row[0], row[1], leaf_hash(bytes(row[2]))) for at, row in enumerate(rows)]
         _keep_leaves(cursor, leaves)
@@ -87,15 +89,13 @@ def lag() -> timedelta:
     return waiting
 
 
-def _last() -> tuple[_Place, Edge]:
-    last = Checkpoint.objects.using(ALIAS).order_by("-size").first()
-    if last is None:
-        return _Place(0, 0, 0), Edge()
+def _signed_edge(last: Checkpoint) -> Edge:
+    """Return the right edge of the stored tree, if it is the one that was signed."""
     edge = stored_edge(last.size, using=ALIAS)
     signed = open_checkpoint(last.note, [log_key.verifier()], origin=settings.AUDIT_ORIGIN)
     if (signed.size, signed.root) != (last.size, edge.root()):
         raise TreeDiffers(f"The stored tree does not match checkpoint {last.size}.")
-    return _Place(last.size, last.tx, last.cluster), edge
+    return edge
 
 
 def _horizon(cursor: Any) -> tuple[int, int, int]:

@@ -13,11 +13,11 @@ import pytest
 from django.db import DatabaseError, connection, transaction
 
 from audit import trail
-from audit.actions import Action
+from audit.actions import Action, Outcome
 from audit.actor import Actor
 from audit.models import AuditEvent, SubjectKey
 from tests.audit.conftest import CALL, NOW, record
-from vault.errors import Unavailable
+from vault.errors import Forbidden, Unavailable
 
 pytestmark = pytest.mark.usefixtures("fresh_database")
 
@@ -128,6 +128,43 @@ def test_a_disclosure_over_a_lost_connection_does_not_happen_and_the_next_one_do
 
     trail.record_disclosure(Action.PLAYBACK_WINDOW, actor=ines, target=CALL, at=NOW)
     assert counters() == [1, 1]
+
+
+REFUSALS = {
+    "no partition takes the row": (
+        "DO $do$ DECLARE part regclass; BEGIN FOR part IN SELECT inhrelid FROM pg_inherits"
+        " WHERE inhparent = 'audit_event'::regclass LOOP EXECUTE format('DROP TABLE %s', part); END LOOP; END $do$"
+    ),
+    "the account may not insert": "REVOKE INSERT ON audit_event FROM PUBLIC, {account}",
+    "an addendum cannot be kept": "REVOKE INSERT ON audit_addendum FROM PUBLIC, {account}",
+    "the commit itself fails": (
+        "CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE ''disk full''; END';"
+        " CREATE CONSTRAINT TRIGGER fail AFTER INSERT ON audit_addendum DEFERRABLE INITIALLY DEFERRED"
+        " FOR EACH ROW EXECUTE FUNCTION fail()"
+    ),
+}
+
+
+@pytest.mark.parametrize("why", REFUSALS)
+def test_a_disclosure_that_the_database_does_not_take_does_not_happen(ines, fresh_database, why):
+    account = connection.settings_dict["USER"]
+    with psycopg.connect(fresh_database.environment["DATABASE_OWNER_URL"]) as owner:
+        owner.execute(REFUSALS[why].replace("{account}", account))
+
+    for outcome in Outcome:
+        with pytest.raises(Unavailable) as caught:
+            trail.record_disclosure(Action.PLAYBACK_WINDOW, actor=ines, target=CALL, at=NOW, outcome=outcome)
+        assert (caught.value.reason, caught.value.status) == ("trail-unavailable", 503)
+
+    assert counters() == []
+
+
+def test_a_refusal_that_cannot_be_recorded_is_not_answered_as_one(ines, fresh_database):
+    with psycopg.connect(fresh_database.environment["DATABASE_OWNER_URL"]) as owner:
+        owner.execute(f"REVOKE INSERT ON audit_event FROM {connection.settings_dict['USER']}")
+
+    with pytest.raises(Unavailable):
+        trail.record_refusal(Forbidden(), actor=ines, action="recording.viewed", target=CALL, at=NOW)
 
 
 def test_a_disclosure_over_a_dead_link_is_refused_in_time(ines, monkeypatch):

@@ -8,7 +8,7 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
 from django.test import Client
 from django.urls import reverse
 
@@ -127,6 +127,18 @@ def test_pages_follow_on_one_another_by_key(dpo, supervisor):
     assert seen == 120
     newer = dpo.get(response.context["newer_url"])
     assert newer.content.decode().count("line__idx") == 50
+
+
+def test_what_cannot_be_recorded_is_not_shown(dpo, supervisor, fresh_database):
+    event = record(actor_of(supervisor), at=clock.now())
+    sequence()
+    with attacker(fresh_database) as owner:
+        owner.execute(f"REVOKE INSERT ON audit_event FROM {connection.settings_dict['USER']}")
+
+    for name, arguments in [("trail", []), ("event", [event.id]), ("proof", [event.id])]:
+        response = dpo.get(reverse(f"audit:{name}", args=arguments))
+        assert response.status_code == 503
+        assert b"Ines" not in response.content
 
 
 def test_an_event_opens_to_its_fields_and_its_proof(dpo, supervisor, fresh_database):

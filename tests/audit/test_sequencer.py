@@ -116,7 +116,7 @@ def test_nothing_is_signed_on_top_of_a_changed_tree(fresh_database):
     record_many(1)
 
     with pytest.raises(sequencer.TreeDiffers):
-        sequencer.sequence_once(now=NOW)
+        sequence()
 
 
 def test_full_tiles_are_kept_and_every_proof_holds_over_them():
