@@ -1,6 +1,6 @@
 """Refusals about recordings. Texts hold nothing personal."""
 
-from vault.errors import Conflict, Forbidden, Invalid, Missing, gettext_noop
+from vault.errors import Conflict, Forbidden, Invalid, Missing, Unavailable, gettext_noop
 
 
 class NoSuchRecording(Missing):
@@ -166,6 +166,13 @@ class RangeNotSatisfiable(Invalid):
     status = 416
     code = "range-not-satisfiable"
     title = gettext_noop("The recording has no such bytes")
+
+
+class AudioDamaged(Unavailable):
+    """What is stored is not what was sealed, or is not there, or cannot be opened: an incident."""
+
+    code = "audio-damaged"
+    title = gettext_noop("The stored audio is damaged or missing; nothing of it is played")
 
 
 class WaveformNotReady(Missing):

@@ -416,9 +416,13 @@ class GrantWindow(models.Model):
     from_ms = models.BigIntegerField()
     to_ms = models.BigIntegerField()
     sent_from_ms = models.BigIntegerField(
-        null=True, help_text="What was really sent; empty: possibly all of it."
+        null=True, help_text="What was really sent, by the answers that have ended."
     )
     sent_to_ms = models.BigIntegerField(null=True)
+    under_way = models.IntegerField(
+        default=0,
+        help_text="Answers that have not ended, or whose process died: possibly all of it was sent.",
+    )
     opened_at = models.DateTimeField()
 
     class Meta:

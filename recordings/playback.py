@@ -7,7 +7,7 @@ first byte of a minute of audio leaves, that minute is in the trail.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -21,7 +21,7 @@ from audit.actions import Action
 from audit.actor import Actor, ActorKind, Ref
 from audit.subjects import Subject
 from audit.trail import Personal
-from recordings import lawful_bases, ranges, reading, sent, standing
+from recordings import damage, lawful_bases, ranges, reading, sent, standing
 from recordings.audio import AudioFormat
 from recordings.basis_rules import Verdict
 from recordings.errors import (
@@ -155,6 +155,7 @@ def open_range(token: str, start: int, end: int | None, *, actor: Actor, now: da
     :param end: exclusive; None for the end of the audio.
     :raises RangeNotSatisfiable: if there are no such bytes.
     :raises TrailUnavailable: if it cannot be written down.
+    :raises AudioDamaged: if what is stored is not what was sealed; while ``pieces`` is read, the answer breaks off.
     """
     stands = check_standing(token, actor=actor, now=now)
     total = stands.rendition.plain_length
@@ -164,15 +165,17 @@ def open_range(token: str, start: int, end: int | None, *, actor: Actor, now: da
     start, wanted_end = ranges.capped(start, wanted_end)
     audio = stands.audio
     windows = ranges.minutes(audio.ms_at(start), audio.ms_at(wanted_end), audio.duration_ms)
+    with damage.reported(stands, actor=actor, now=now):
+        pieces = reading.read_range(stands.rendition, start, wanted_end)
     sent.open_windows(stands, windows, actor=actor, now=now)
-    pieces = reading.read_range(stands.rendition, start, wanted_end)
+    watched = _watched(pieces, stands, actor=actor, now=now)
     return AudioRange(
         total=total,
         start=start,
         end=wanted_end,
         media_type=stands.rendition.media_type,
         etag=stands.etag,
-        pieces=sent.tracked(stands, start, windows, pieces, now=now),
+        pieces=sent.tracked(stands, start, windows, watched, now=now),
     )
 
 
@@ -180,12 +183,14 @@ def peaks(token: str, *, actor: Actor, now: datetime) -> bytes:
     """Return the waveform's peaks.
 
     :raises WaveformNotReady: if the sweep has not made them yet.
+    :raises AudioDamaged: if what is stored is not what was sealed.
     """
     stands = check_standing(token, actor=actor, now=now)
     waveform = Recording.objects.get(pk=stands.recording_id).renditions.filter(kind=CopyKind.WAVEFORM).first()
     if waveform is None:
         raise WaveformNotReady
-    return b"".join(reading.read_whole(waveform))
+    with damage.reported(stands, actor=actor, now=now):
+        return b"".join(reading.read_whole(waveform))
 
 
 def stop(token: str, *, actor: Actor, now: datetime) -> None:
@@ -210,6 +215,13 @@ def heard(recording_id: UUID, account_id: UUID) -> list[tuple[int, int]]:
     return _sent(windows)
 
 
+def _watched(
+    pieces: Iterator[memoryview], stands: Standing, *, actor: Actor, now: datetime
+) -> Iterator[memoryview]:
+    with damage.reported(stands, actor=actor, now=now):
+        yield from pieces
+
+
 def _stand(grant_id: UUID, actor: Actor, now: datetime) -> Standing:
     """Ask the database all that must still hold."""
     stands = standing.load(grant_id, actor=actor, now=now)
@@ -229,7 +241,7 @@ def _close(grant_id: UUID, *, because: str, actor: Actor, now: datetime) -> None
     sent.forget(grant_id)
     windows = list(granted.windows.order_by("from_ms"))
     stretches = _sent(windows)
-    possibly = ranges.joined((w.from_ms, w.to_ms) for w in windows if w.sent_to_ms is None)
+    possibly = ranges.joined((w.from_ms, w.to_ms) for w in windows if w.under_way > 0)
     granted.ended_at, granted.ended_because = now, because
     granted.save(update_fields=["ended_at", "ended_because"])
     trail.record(

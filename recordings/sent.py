@@ -1,4 +1,8 @@
-"""Which seconds leave: written down before they do, narrowed afterwards to what was really sent."""
+"""Which seconds leave: written down before they do, narrowed afterwards to what was really sent.
+
+An answer that has begun counts as under way until what it sent is noted. A grant that is closed meanwhile, or
+a process that dies, leaves its minutes as *possibly sent*: rather too much than anything left out.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +21,8 @@ from audit import trail
 from audit.actions import Action
 from audit.actor import Actor, Ref
 from audit.trail import TrailUnavailable
-from recordings import ranges
+from recordings import ranges, standing
+from recordings.errors import PlaybackEnded
 from recordings.models import GrantWindow, PlaybackGrant
 from recordings.standing import Standing
 from vault.errors import gettext_noop
@@ -30,23 +35,20 @@ log = structlog.get_logger("recordings.sent")
 
 
 def open_windows(stands: Standing, windows: list[Window], *, actor: Actor, now: datetime) -> None:
-    """Commit the windows that this process has not committed yet for this grant, and their event.
+    """Commit that an answer of these windows begins, and the event of those that are new to this process.
 
+    Within the same transaction the grant is seen to stand: whoever ends it waits, or comes before this.
+
+    :raises PlaybackEnded: if the grant has been ended since it was last looked at.
     :raises TrailUnavailable: if that does not succeed in time; then nothing may leave.
     """
     new = [window for window in windows if window[0] not in _opened_of(stands.grant_id)]
-    if not new:
-        return
     try:
         with transaction.atomic(durable=True):
             with connection.cursor() as cursor:
                 cursor.execute(f"SET LOCAL statement_timeout = {trail.TIME_LIMIT_MS:d}")
-            rows = [
-                GrantWindow(grant_id=stands.grant_id, from_ms=from_ms, to_ms=to_ms, opened_at=now)
-                for from_ms, to_ms in new
-            ]
-            # Another process may have opened one of them; its event stands there too.
-            GrantWindow.objects.bulk_create(rows, ignore_conflicts=True)
+            _require_standing(stands.grant_id)
+            _begin(stands.grant_id, windows, new, now)
             for from_ms, to_ms in ranges.joined(new):
                 trail.record(
                     Action.PLAYBACK_WINDOW,
@@ -78,8 +80,7 @@ def tracked(
                 at += len(part)  # counted before it leaves: of a broken answer, rather too much
                 yield part
     finally:
-        if at > start:
-            _note(stands, start, at, windows, now)
+        _note(stands, start, at, windows, now)
 
 
 def forget(grant_id: UUID) -> None:
@@ -102,18 +103,43 @@ def _opened_of(grant_id: UUID) -> set[int]:
         return found
 
 
+def _require_standing(grant_id: UUID) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT ended_at IS NOT NULL, ended_because FROM recordings_playbackgrant WHERE id = %s FOR SHARE",
+            [grant_id],
+        )
+        has_ended, because = cursor.fetchone()
+    if has_ended:
+        standing.forget(grant_id)
+        raise PlaybackEnded(code=because)
+
+
+def _begin(grant_id: UUID, windows: list[Window], new: list[Window], now: datetime) -> None:
+    rows = [
+        GrantWindow(grant_id=grant_id, from_ms=from_ms, to_ms=to_ms, opened_at=now) for from_ms, to_ms in new
+    ]
+    # Another process may have opened one of them; its event stands there too.
+    GrantWindow.objects.bulk_create(rows, ignore_conflicts=True)
+    ours = GrantWindow.objects.filter(grant_id=grant_id, from_ms__in=[from_ms for from_ms, _ in windows])
+    # Locked in one order, so that two answers do not wait for each other.
+    locked = list(ours.order_by("from_ms").select_for_update().values_list("pk", flat=True))
+    GrantWindow.objects.filter(pk__in=locked).update(under_way=F("under_way") + 1)
+
+
 def _note(stands: Standing, start: int, end: int, windows: list[Window], now: datetime) -> None:
     from_ms, to_ms = stands.audio.ms_at(start), stands.audio.ms_at(end)
     try:
         for window_from, window_to in windows:
             first, last = max(from_ms, window_from), min(to_ms, window_to)
+            changes: dict[str, object] = {"under_way": F("under_way") - 1}
             # Bytes of the header play nothing; the window says so, rather than that all may have been sent.
-            if first <= last:
-                GrantWindow.objects.filter(grant_id=stands.grant_id, from_ms=window_from).update(
-                    sent_from_ms=Least(Coalesce(F("sent_from_ms"), first), first),
-                    sent_to_ms=Greatest(Coalesce(F("sent_to_ms"), last), last),
-                )
-        PlaybackGrant.objects.filter(pk=stands.grant_id).update(last_sent_at=now)
+            if end > start and first <= last:
+                changes["sent_from_ms"] = Least(Coalesce(F("sent_from_ms"), first), first)
+                changes["sent_to_ms"] = Greatest(Coalesce(F("sent_to_ms"), last), last)
+            GrantWindow.objects.filter(grant_id=stands.grant_id, from_ms=window_from).update(**changes)
+        if end > start:
+            PlaybackGrant.objects.filter(pk=stands.grant_id).update(last_sent_at=now)
     except DatabaseError as error:
-        # The windows stay as they were committed: possibly sent, all of them.
+        # The answer stays under way: possibly sent, all of its windows.
         log.error("what was sent is not noted", grant=str(stands.grant_id), error=type(error).__name__)

@@ -176,6 +176,33 @@ def test_after_a_crash_a_window_stands_as_possibly_sent(north, exchange, ines):
     assert lost.end == 100
 
 
+def test_an_answer_under_way_when_the_grant_is_closed_counts_as_possibly_sent(north, exchange, ines):
+    recording = bring_in(exchange, audio=wav(90))
+    token = ask(recording, ines).token
+    listen(token, ines, 0, 1000)
+
+    pieces = playback.open_range(token, 0, 900_000, actor=ines, now=NOW).pieces
+    next(pieces)
+    playback.stop(token, actor=ines, now=NOW)
+    list(pieces)  # what had been answered already is read after the closing event
+
+    (event,) = events(Action.PLAYBACK_CLOSED)
+    assert facts(event)["possibly_sent"] == "0-60000"
+
+
+def test_nothing_is_sent_after_the_closing_event_by_who_remembers_the_grant_as_open(recording, ines):
+    token = ask(recording, ines).token
+    listen(token, ines, 0, 1000)
+    remembered = playback.check_standing(token, actor=ines, now=NOW)
+    playback.stop(token, actor=ines, now=NOW)
+    standing.remember(remembered, now=NOW)  # as another process does for two seconds
+
+    with pytest.raises(PlaybackEnded) as ended:
+        listen(token, ines, 0, 1000)
+
+    assert ended.value.reason == "stopped"
+
+
 def test_grants_that_still_run_are_not_closed(recording, ines):
     ask(recording, ines)
 
