@@ -67,6 +67,7 @@ def stop() -> bool:
 def _flags(ports: list[int], identities: Path) -> list[str]:
     names = ("s3", "master", "filer", "volume", "admin")
     flags = [
+        "-logtostderr=true",  # into our log; else it leaves files in /tmp
         "mini",
         "-dir=.",
         "-ip=127.0.0.1",
@@ -94,7 +95,7 @@ def _keeps_versions(ports: list[int]) -> bool:
     """Turn versioning on, as in production, where erasing must find every version; needs the bucket."""
     master, filer = f"127.0.0.1:{ports[2]}.{ports[3]}", f"127.0.0.1:{ports[4]}.{ports[5]}"
     done = subprocess.run(
-        [_program(), "shell", f"-master={master}", f"-filer={filer}"],
+        [_program(), "-logtostderr=true", "shell", f"-master={master}", f"-filer={filer}"],
         input=f"s3.bucket.versioning -name {BUCKET} -enable\n",
         capture_output=True,
         text=True,

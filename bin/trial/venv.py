@@ -20,7 +20,7 @@ def ensure(requirements: tuple[str, ...], *, tell: Callable[[str], None]) -> Non
     """Make the virtual environment hold what these files and the servers' list ask for."""
     if not VENV_PYTHON.exists():
         tell("Making a virtual environment in .venv")
-        _make()
+        _make(tell)
     if any(_is_installed(found) for found in (requirements, TEST)):
         return
     tell("Installing packages (a minute or so, the first time)")
@@ -37,7 +37,7 @@ def use(arguments: list[str]) -> None:
         os.execv(VENV_PYTHON, [str(VENV_PYTHON), *arguments])
 
 
-def install_missing(packages: list[str], *, why: str) -> None:
+def install_missing(packages: list[str], *, why: str, tell: Callable[[str], None]) -> None:
     """Install Debian packages where we may; otherwise say the one line that does."""
     if not packages:
         return
@@ -51,7 +51,10 @@ def install_missing(packages: list[str], *, why: str) -> None:
         *packages,
     ]
     if os.geteuid() != 0 or not shutil.which("apt-get"):
-        raise Trouble(f"{why} Install them, then start again: sudo apt-get install {' '.join(packages)}")
+        raise Trouble(
+            f"{why} Install what is missing, then start again: sudo apt-get install {' '.join(packages)}"
+        )
+    tell(f"Installing Debian packages: {', '.join(packages)}")
     environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
     for step in (["apt-get", "update", "-q"], command):
         done = subprocess.run(step, capture_output=True, text=True, env=environment)
@@ -59,7 +62,7 @@ def install_missing(packages: list[str], *, why: str) -> None:
             raise Trouble(f"{why} {' '.join(step)} failed: {cause(done.stdout + done.stderr)}.")
 
 
-def _make() -> None:
+def _make(tell: Callable[[str], None]) -> None:
     for attempt in (1, 2):
         made = subprocess.run(
             [sys.executable, "-m", "venv", "--clear", str(VENV)], capture_output=True, text=True
@@ -72,6 +75,7 @@ def _make() -> None:
         install_missing(
             [f"python{sys.version_info.major}.{sys.version_info.minor}-venv"],
             why="This Python cannot make virtual environments.",
+            tell=tell,
         )
 
 
