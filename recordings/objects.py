@@ -27,6 +27,7 @@ from vault.crypto.container import CopyKind, Sealer
 from vault.errors import Refusal
 
 LEASE = timedelta(seconds=120)
+ABANDONED_AFTER = timedelta(days=2)  # longer than any upload, or any export, is written
 _RENEW_AFTER_S = 30.0
 
 log = structlog.get_logger("recordings.objects")
@@ -147,6 +148,11 @@ def sweep(*, now: datetime, limit: int = 500) -> int:
             pending.save(update_fields=["is_condemned", "lease_until"])
         swept += discard(pending)
     return swept
+
+
+def abort_abandoned(*, now: datetime) -> int:
+    """Remove from the store what writers began long ago and that no row here tells of; return how many."""
+    return storage.store().abort_unfinished(now - ABANDONED_AFTER)
 
 
 def _renewing(pieces: Iterable[Buffer], pending: PendingObject, now: datetime) -> Iterator[Buffer]:

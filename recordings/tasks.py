@@ -13,9 +13,10 @@ def derive_copies() -> int:
 
 @periodic("recordings.drop_stale_intakes")
 def drop_stale_intakes() -> int:
-    """Drop what was announced and never came, and the objects of writers that died."""
+    """Drop what was announced and never came, and what writers that died have left."""
     now = clock.now()
-    return waiting.drop_stale_intakes(now=now) + objects.sweep(now=now)
+    dropped = waiting.drop_stale_intakes(now=now) + objects.sweep(now=now)
+    return dropped + objects.abort_abandoned(now=now)
 
 
 @periodic("recordings.close_stale_grants")

@@ -5,8 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 from uuid import uuid4
 
+import boto3
 import psycopg
 import pytest
+from django.conf import settings
 from django.db import DatabaseError, connection, transaction
 
 from audit import trail
@@ -22,6 +24,7 @@ from recordings import (
     reading,
     renditions,
     sidecar,
+    tasks,
     waiting,
 )
 from recordings.audio import Codec, probe
@@ -32,7 +35,7 @@ from tests.recordings import calls
 from tests.recordings.calls import NOW, bring_in, document, in_pieces, wav
 from tests.recordings.conftest import exchange_actor
 from tests.trail import events
-from vault import kms, storage
+from vault import clock, kms, storage
 from vault.access.models import Team
 from vault.crypto.container import CopyKind
 from vault.kms import KeyManagementUnavailable
@@ -321,3 +324,27 @@ def test_shredding_the_keys_leaves_nothing_that_opens(recording):
         keys.open_data_key(rendition)
     with pytest.raises(keys.KeyGone):
         fields.open_details(recording)
+
+
+def test_the_job_removes_from_the_store_what_no_row_tells_of_once_it_is_days_old(bucket, db, monkeypatch):
+    client = boto3.client(
+        "s3",
+        endpoint_url=settings.S3_ENDPOINT_URL,
+        region_name=settings.S3_REGION,
+        aws_access_key_id=settings.S3_ACCESS_KEY,
+        aws_secret_access_key=settings.S3_SECRET_KEY,
+    )
+    name = f"objects/ab/{uuid4().hex}"
+    client.create_multipart_upload(Bucket=bucket, Key=name)
+
+    def unfinished() -> bool:
+        found = client.list_multipart_uploads(Bucket=bucket, Prefix=name)
+        return bool(found.get("Uploads"))
+
+    tasks.drop_stale_intakes()
+    assert unfinished()
+    tomorrow_after_next = clock.now() + timedelta(days=3)
+    monkeypatch.setattr(clock, "now", lambda: tomorrow_after_next)
+    tasks.drop_stale_intakes()
+    assert not unfinished()
+    client.close()
