@@ -67,9 +67,11 @@ def _empty_cache() -> None:
 
 
 @pytest.fixture(autouse=True)
-def _ledger_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+def _ledger_of_its_own() -> Iterator[None]:
     """Number the ledger outside anew for every test: each has a database that knows no other's entries."""
-    monkeypatch.setattr("retention.ledger.PREFIX", f"ledger/{secrets.token_hex(8)}/")
+    with pytest.MonkeyPatch.context() as patched:  # not the test's own, which it may undo
+        patched.setattr("retention.ledger.PREFIX", f"ledger/{secrets.token_hex(8)}/")
+        yield
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
