@@ -85,8 +85,15 @@ def grant_all() -> None:
     """Give both accounts exactly what is listed, over the owner's connection; safe to repeat."""
     with transaction.atomic(using="owner"), connections["owner"].cursor() as cursor:
         existing = set(connections["owner"].introspection.table_names(cursor))
+        database = sql.Identifier(str(connections["owner"].settings_dict["NAME"]))
         for alias, grants in (("default", APPLICATION), ("sequencer", SEQUENCER)):
             role = sql.Identifier(_account(alias))
+            # Tables of their own, temporary ones too, could hide the real ones from a function of the owner's.
+            for whom in (role, sql.SQL("PUBLIC")):
+                cursor.execute(
+                    sql.SQL("REVOKE CREATE, TEMPORARY ON DATABASE {} FROM {}").format(database, whom)
+                )
+                cursor.execute(sql.SQL("REVOKE CREATE ON SCHEMA public FROM {}").format(whom))
             cursor.execute(sql.SQL("REVOKE ALL ON ALL TABLES IN SCHEMA public FROM {}").format(role))
             cursor.execute(sql.SQL("GRANT USAGE ON SCHEMA public TO {}").format(role))
             for table in existing & grants.keys():

@@ -7,10 +7,11 @@ hold is placed and released once; what a version of a policy says does not chang
 from django.db import migrations
 
 # Locking the recording first puts a hold and a destruction that meet into one order: a hold's foreign key
-# takes the same row's lock, so each sees what the other has committed.
+# takes the same row's lock, so each sees what the other has committed. pg_temp stands last in the search path:
+# left out it would come first, and a temporary table of the same name would hide the holds.
 HELD_KEYS_STAY = """
 CREATE FUNCTION retention_held_keys_stay() RETURNS trigger LANGUAGE plpgsql
-SET search_path = pg_catalog, public AS $body$
+SET search_path = pg_catalog, public, pg_temp AS $body$
 BEGIN
     PERFORM 1 FROM recordings_recording
         WHERE id IN (SELECT recording_id FROM gone) ORDER BY id FOR UPDATE;
@@ -41,7 +42,7 @@ CREATE TRIGGER key_stays_with_its_recording BEFORE UPDATE OF recording_id ON rec
 
 HOLDS_ARE_RELEASED_ONCE = """
 CREATE FUNCTION retention_hold_needs_a_recording() RETURNS trigger LANGUAGE plpgsql
-SET search_path = pg_catalog, public AS $body$
+SET search_path = pg_catalog, public, pg_temp AS $body$
 DECLARE standing text;
 BEGIN
     SELECT state INTO standing FROM recordings_recording WHERE id = NEW.recording_id FOR UPDATE;
