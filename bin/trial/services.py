@@ -96,6 +96,7 @@ def _vault_settings() -> dict[str, str]:
         write_secret(trail_key, base64.b64encode(secrets.token_bytes(32)).decode(), mode=0o400)
     return {
         "VAULT_TRIAL": "true",
+        "ORGANISATION": "Harbour Vale Energy",  # the demo's; nobody has that name
         "SECRET_KEY": secrets.token_urlsafe(48),
         "KMS_KEYRING": str(keys / "keyring"),
         "KMS_MASTER_FILE": str(keys / "master"),  # made with the keyring, on first use
