@@ -63,7 +63,7 @@ export class Coverage {
     this.#strip.append(...bars);
     const said = this.#parts.map(([from, to]) => `${clock(from)}–${clock(to)}`).join(", ");
     this.#strip.setAttribute("aria-label", said ? this.#words.heardParts.replace("%(parts)s", said) : this.#words.heardNothing);
-    this.#sentence.textContent = this.#words.heardOf.replace("%(heard)s", clock(this.heardSeconds)).replace("%(all)s", clock(this.#seconds));
+    this.#sentence.textContent = this.#words.heardOf.replace("%(heard)s", clock(this.heardSeconds)).replace("%(all)s", clock(Math.round(this.#seconds)));
     const next = this.#parts.length ? this.nextUnheard(0) : null;
     this.#next.hidden = next === null;
     this.#next.textContent = next === null ? "" : this.#words.nextUnheard.replace("%(at)s", clock(next));

@@ -19,6 +19,7 @@ export class Waveform extends EventTarget {
   #lanes = [];
   #silences = [];
   #surfer = null;
+  #position = 0;
 
   constructor(root, seconds) {
     super();
@@ -48,6 +49,7 @@ export class Waveform extends EventTarget {
       line.setAttribute("x2", at);
     }
     this.#playhead.querySelector("circle").setAttribute("cx", at);
+    this.#position = seconds;
     this.#surfer?.setTime(seconds);
   }
 
@@ -85,6 +87,7 @@ export class Waveform extends EventTarget {
       hideScrollbar: true,
       splitChannels: this.#lanes.map((_, lane) => ({ ...colours[lane % 2], height: this.#lanes.length === 1 ? 2 * height : height })),
     });
+    this.#surfer.on("ready", () => this.#surfer.setTime(this.#position));
   }
 
   #recolour() {
