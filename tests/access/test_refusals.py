@@ -35,6 +35,8 @@ def test_a_problem_follows_rfc_9457_and_carries_the_requests_number():
         (json.dumps({"number": "many"}), "application/json", 400, "invalid"),
         ("{", "application/json", 400, "parse-error"),
         ("number=1", "application/x-www-form-urlencoded", 415, "unsupported-media-type"),
+        ("[" * 100_000, "application/json", 400, "unreadable"),
+        (json.dumps({"number": "9" * 1_100_000}), "application/json", 413, "too-large"),
     ],
 )
 def test_what_cannot_be_read_is_a_problem(body, content_type, status, code):

@@ -54,6 +54,7 @@ def test_a_token_opens_no_page():
 
     assert client.get("/me/").status_code == 403
     assert client.get("/people/").status_code == 403
+    assert client.get("/recordings/").status_code == 403  # though its scopes hold recording:find
 
 
 @pytest.mark.parametrize("header", ["Bearer cv_made-up", "Bearer", "Basic dXNlcjpwYXNz", "cv_x", "Bearer xx"])

@@ -352,3 +352,36 @@ def test_the_purposes_are_listed_in_the_customers_order(supervisor):
         "training",
         "emergency",
     ]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "started_from=0001-01-01",
+        "started_before=9999-12-31T23:59:59-14:00",
+        f"after={base64.urlsafe_b64encode(b'[' * 250).decode()}",
+        "queue=%00",
+    ],
+)
+def test_a_filter_that_no_calendar_or_cursor_holds_is_refused_and_breaks_nothing(supervisor, query):
+    assert supervisor.get(f"{API}/recordings?{query}").status_code == 400
+
+
+def test_a_cursor_of_the_page_that_is_nested_without_end_is_refused(supervisor):
+    cursor = base64.urlsafe_b64encode(b"[" * 3000).decode()
+
+    assert supervisor.get("/recordings/", {"page": cursor}).status_code == 400
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"source": {"system": "\ud800", "account": "north", "recording_id": "1"}},
+        {"call": {"started_at": "2026-11-20T10:00:00Z", "duration_ms": 2**53 - 1}},
+        {"lawful_bases": [document()["lawful_bases"][0] | {"audio_offset_ms": 2**53 - 1}]},
+    ],
+)
+def test_a_description_with_half_a_character_or_endless_times_is_refused(exchange, changes):
+    answer = announce(exchange, said() | changes)
+
+    assert (answer.status_code, answer.json()["code"]) == (400, "unreadable")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import structlog
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.db import DatabaseError, InterfaceError, OperationalError
 from django.http import Http404
 from django.utils.translation import gettext as _
@@ -17,13 +17,33 @@ from vault.errors import Forbidden, Invalid, Missing, Refusal, Unavailable
 
 log = structlog.get_logger("vault.access")
 
-EXPECTED = (Refusal, Http404, PermissionDenied, OperationalError, InterfaceError, drf.APIException)
+# What reading a hostile request meets: dates beyond any calendar, JSON nested without end, half a character.
+_UNREADABLE = (OverflowError, RecursionError, UnicodeEncodeError)
+
+EXPECTED = (
+    *(Refusal, Http404, PermissionDenied, RequestDataTooBig, OperationalError, InterfaceError),
+    *(drf.APIException, *_UNREADABLE),
+)
 
 
 class NoSuchPage(Missing):
     """Nothing stands at this address."""
 
     code = "no-such-page"
+
+
+class Unreadable(Invalid):
+    """Well formed, but nothing that can be reckoned with."""
+
+    code = "unreadable"
+
+
+class TooLarge(Invalid):
+    """More than is read into memory."""
+
+    status = 413
+    code = "too-large"
+    title = gettext_lazy("Too large")
 
 
 class MethodNotAllowed(Refusal):
@@ -64,6 +84,12 @@ def as_refusal(error: Exception) -> Refusal:
         return NoSuchPage(_("There is nothing at this address."))
     if isinstance(error, PermissionDenied):
         return Forbidden(_("This is not open to you."))
+    if isinstance(error, RequestDataTooBig):
+        return TooLarge(_("The request is larger than anything that this address reads."))
+    if isinstance(error, _UNREADABLE):
+        # Named in the log by class alone: were it a fault of ours, it should be found.
+        log.warning("unreadable request", error=type(error).__name__)
+        return Unreadable(_("Something in the request cannot be read: a date, a depth or a character."))
     if isinstance(error, DatabaseError | InterfaceError):
         log.error("database does not answer", error=type(error).__name__)
         return DatabaseBusy(_("The database does not answer in time. Nothing was changed."))
@@ -97,7 +123,7 @@ def _of_drf(error: Exception) -> Refusal:
         404: Missing.title,
         405: MethodNotAllowed.title,
         406: _("Not acceptable"),
-        413: _("Too large"),
+        413: TooLarge.title,
         415: _("Unsupported media type"),
         429: TooMany.title,
     }

@@ -128,9 +128,9 @@ class Gate:
             return
         if not caller.is_signed_in:
             raise callers.NotSignedIn
+        if not caller.by_session and (permission == Permission.SIGNED_IN or not refusals.is_api(request)):
+            raise NotPermitted(_("This page is for people; a service token is for the API."))
         if permission == Permission.SIGNED_IN:
-            if not caller.by_session:
-                raise NotPermitted(_("This page is for people; a service token has no account page."))
             return
         if not caller.actor.may(permission):
             raise NotPermitted(_why_not(caller, permission))
