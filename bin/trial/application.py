@@ -74,20 +74,10 @@ def prepare(environment: Mapping[str, str], *, tell: Callable[[str], None]) -> N
 def start(environment: Mapping[str, str], door: socket.socket) -> dict[str, processes.Process]:
     """Start the vault's processes and wait until the web answers and every part behind it does."""
     stop()
+    bind = ["--bind", f"fd://{door.fileno()}", "--no-control-socket", "--worker-tmp-dir", str(var())]
+    threads = ["--worker-class", "gthread", "--workers", "2", "--threads", "8"]
     commands = {
-        "web": [
-            *("gunicorn", "vault.wsgi:application", "--bind", f"fd://{door.fileno()}", "--no-control-socket"),
-            *(
-                "--worker-class",
-                "gthread",
-                "--workers",
-                "2",
-                "--threads",
-                "8",
-                "--worker-tmp-dir",
-                str(var()),
-            ),
-        ],
+        "web": ["gunicorn", "vault.wsgi:application", *bind, *threads],
         "worker": ["celery", "-A", "vault.celery", "worker", "--concurrency", "2", "--loglevel", "INFO"],
         "beat": ["celery", "-A", "vault.celery", "beat", "-s", str(var() / "beat"), "--pidfile="],
     }
