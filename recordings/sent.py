@@ -22,8 +22,8 @@ from audit.actions import Action
 from audit.actor import Actor, Ref
 from audit.trail import TrailUnavailable
 from recordings import ranges, standing
-from recordings.errors import PlaybackEnded
-from recordings.models import GrantWindow, PlaybackGrant
+from recordings.errors import AlreadyErased, PlaybackEnded, Quarantined, Restricted
+from recordings.models import GrantWindow, PlaybackGrant, State
 from recordings.standing import Standing
 from vault.errors import gettext_noop
 
@@ -39,7 +39,8 @@ def open_windows(stands: Standing, windows: list[Window], *, actor: Actor, now: 
 
     Within the same transaction the grant is seen to stand: whoever ends it waits, or comes before this.
 
-    :raises PlaybackEnded: if the grant has been ended since it was last looked at.
+    :raises PlaybackEnded: if the grant was ended, or the recording restricted, since it was last looked at.
+    :raises AlreadyErased: if the recording was erased since.
     :raises TrailUnavailable: if that does not succeed in time; then nothing may leave.
     """
     new = [window for window in windows if window[0] not in _opened_of(stands.grant_id)]
@@ -104,15 +105,24 @@ def _opened_of(grant_id: UUID) -> set[int]:
 
 
 def _require_standing(grant_id: UUID) -> None:
+    """Refuse what was ended, erased or restricted within the two seconds that an answer is remembered."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT ended_at IS NOT NULL, ended_because FROM recordings_playbackgrant WHERE id = %s FOR SHARE",
+            """
+            SELECT granted.ended_at IS NOT NULL, granted.ended_because, recording.state, recording.is_restricted
+            FROM recordings_playbackgrant AS granted
+            JOIN recordings_recording AS recording ON recording.id = granted.recording_id
+            WHERE granted.id = %s FOR SHARE OF granted
+            """,
             [grant_id],
         )
-        has_ended, because = cursor.fetchone()
-    if has_ended:
-        standing.forget(grant_id)
-        raise PlaybackEnded(code=because)
+        has_ended, because, state, is_restricted = cursor.fetchone()
+    if not has_ended and state == State.ACTIVE and not is_restricted:
+        return
+    standing.forget(grant_id)
+    if state == State.ERASED:
+        raise AlreadyErased
+    raise PlaybackEnded(code=because or (Restricted.code if is_restricted else Quarantined.code))
 
 
 def _begin(grant_id: UUID, windows: list[Window], new: list[Window], now: datetime) -> None:

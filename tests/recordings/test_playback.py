@@ -203,6 +203,26 @@ def test_nothing_is_sent_after_the_closing_event_by_who_remembers_the_grant_as_o
     assert ended.value.reason == "stopped"
 
 
+def test_what_is_erased_or_restricted_is_not_sent_by_who_remembers_the_grant_as_open(
+    north, exchange, ines, katrien
+):
+    erased, restricted = bring_in(exchange), bring_in(exchange)
+    for recording in (erased, restricted):
+        token = ask(recording, ines).token
+        assert listen(token, ines) == wav()  # remembered from here on, with its key
+        if recording is erased:
+            bury(Recording.objects.get(pk=recording.pk), now=NOW)
+        else:
+            Recording.objects.filter(pk=recording.pk).update(is_restricted=True)
+
+        with pytest.raises(AlreadyErased if recording is erased else PlaybackEnded) as refused:
+            listen(token, ines)
+        assert refused.value.reason == ("erased" if recording is erased else "restricted")
+    with pytest.raises(PlaybackEnded):
+        listen(token, ines)
+    assert PlaybackGrant.objects.get(recording=restricted).ended_because == "restricted"
+
+
 def test_grants_that_still_run_are_not_closed(recording, ines):
     ask(recording, ines)
 
@@ -276,17 +296,12 @@ def leave_team(recording, ines):
     Membership.objects.filter(user_id=ines.id).delete()
 
 
-def be_restricted(recording, ines):
-    Recording.objects.filter(pk=recording.pk).update(is_restricted=True)
-
-
 @pytest.mark.parametrize(
     ("change", "code"),
     [
         (lose_role, "role-lost"),
         (be_disabled, "disabled"),
         (leave_team, "out-of-reach"),
-        (be_restricted, "restricted"),
         (lambda recording, ines: withdraw(recording, ines), "consent-withdrawn"),
     ],
 )
