@@ -9,6 +9,7 @@ import boto3
 import pytest
 from django.conf import settings
 from django.core.cache import cache
+from django.utils import translation
 
 from tests import databases
 from vault.kms import masters
@@ -72,6 +73,12 @@ def _ledger_of_its_own() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patched:  # not the test's own, which it may undo
         patched.setattr("retention.ledger.PREFIX", f"ledger/{secrets.token_hex(8)}/")
         yield
+
+
+@pytest.fixture(autouse=True)
+def _in_english() -> None:
+    """Start every test in English: a page that was asked for in Dutch leaves its language behind."""
+    translation.activate("en")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
