@@ -1,4 +1,7 @@
-"""The key that signs the trail's checkpoints, and its public half, by which anyone checks them."""
+"""The key that signs the trail's checkpoints, and its public half, by which anyone checks them.
+
+Only the sequencer needs the key. Every other process gets the public half alone, as AUDIT_PUBLIC_KEY.
+"""
 
 from __future__ import annotations
 
@@ -26,5 +29,16 @@ def signer() -> NoteSigner:
 
 
 def verifier() -> NoteVerifier:
-    """Return the public half."""
-    return signer().verifier
+    """Return the public half: as given, or of the key where only that is given.
+
+    :raises ImproperlyConfigured: if AUDIT_PUBLIC_KEY is no verifier key of this log.
+    """
+    if not settings.AUDIT_PUBLIC_KEY:
+        return signer().verifier
+    try:
+        given = NoteVerifier.parse(settings.AUDIT_PUBLIC_KEY)
+    except (binascii.Error, ValueError):
+        raise ImproperlyConfigured("AUDIT_PUBLIC_KEY must be what show_log_key prints.") from None
+    if given.name != settings.AUDIT_ORIGIN:
+        raise ImproperlyConfigured("AUDIT_PUBLIC_KEY is the key of another log than AUDIT_ORIGIN names.")
+    return given

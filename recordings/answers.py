@@ -119,7 +119,11 @@ def how_long_kept(recording: Recording, now: datetime) -> list[str]:
         sentences.append(_("A legal hold stops the clock: it is not erased before the hold is released."))
     if recording.is_frozen:
         sentences.append(_("A request to see what is kept stops the clock until it is answered."))
-    if recording.in_conflict:
+    if recording.in_conflict and recording.keep_until_at_least is None:
+        sentences.append(
+            _("No policy applies to this call. It is kept until the data protection officer decides.")
+        )
+    elif recording.in_conflict:
         sentences.append(_("Two rules disagree about it. Nothing is erased until somebody decides."))
     return sentences
 

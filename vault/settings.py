@@ -258,7 +258,8 @@ KMS_MASTER_FILE = os.environ.get("KMS_MASTER_FILE", "")
 KMS_MASTER = "" if KMS_MASTER_FILE else env.text("KMS_MASTER", default="")
 KMS_PASSPHRASE = env.text("KMS_PASSPHRASE", default="")
 AUDIT_ORIGIN = env.text("AUDIT_ORIGIN", default="callvault.example/trail")
-AUDIT_KEY = env.text("AUDIT_KEY", default="")  # Ed25519 seed, base64; also as AUDIT_KEY_FILE
+AUDIT_KEY = env.text("AUDIT_KEY", default="")  # Ed25519 seed, base64; for the sequencer alone
+AUDIT_PUBLIC_KEY = env.text("AUDIT_PUBLIC_KEY", default="")  # its public half, for everybody else
 
 # Days a copy may live on in backups; the erasure proof's "beyond recovery" counts with them.
 KEY_TABLE_BACKUP_DAYS = env.integer("KEY_TABLE_BACKUP_DAYS", default=7)

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from pathlib import Path
 
 from trial import postgresql, processes
 from trial.place import CHECKOUT, VENV_PYTHON, Trouble, var, write_secret
@@ -17,12 +18,8 @@ PORTS = range(8000, 8100)
 PARTS = ("vault", "audit", "recordings", "retention", "privacy")
 PROCESSES = ("web", "worker", "beat", "sequencer")
 # Settings of accounts that only one process may use: who serves requests cannot even try.
-KEPT_FROM = {
-    "web": ("DATABASE_OWNER_URL", "DATABASE_SEQUENCER_URL"),
-    "worker": ("DATABASE_OWNER_URL", "DATABASE_SEQUENCER_URL"),
-    "beat": ("DATABASE_OWNER_URL", "DATABASE_SEQUENCER_URL"),
-    "sequencer": ("DATABASE_OWNER_URL",),
-}
+SERVING = ("DATABASE_OWNER_URL", "DATABASE_SEQUENCER_URL", "AUDIT_KEY")
+KEPT_FROM = {"web": SERVING, "worker": SERVING, "beat": SERVING, "sequencer": ("DATABASE_OWNER_URL",)}
 
 
 def take_port() -> socket.socket:
@@ -43,8 +40,8 @@ def take_port() -> socket.socket:
     raise Trouble(f"Port {asked} is taken by another program; choose another with PORT=9000 bin/run")
 
 
-def manage(environment: Mapping[str, str], *words: str, shown: bool = False) -> None:
-    """Run one management command."""
+def manage(environment: Mapping[str, str], *words: str, shown: bool = False) -> str:
+    """Run one management command; return what it printed, unless that was shown."""
     done = subprocess.run(
         [VENV_PYTHON, CHECKOUT / "manage.py", *words],
         cwd=CHECKOUT,
@@ -54,7 +51,7 @@ def manage(environment: Mapping[str, str], *words: str, shown: bool = False) -> 
         text=True,
     )
     if done.returncode == 0:
-        return
+        return done.stdout or ""
     if shown:
         raise Trouble(f"{words[0]} failed.")
     log = processes.log(words[0])
@@ -74,6 +71,7 @@ def prepare(environment: Mapping[str, str], *, tell: Callable[[str], None]) -> N
 def start(environment: Mapping[str, str], door: socket.socket) -> dict[str, processes.Process]:
     """Start the vault's processes and wait until the web answers and every part behind it does."""
     stop()
+    environment = {"AUDIT_PUBLIC_KEY": _public_key(environment), **environment}
     bind = ["--bind", f"fd://{door.fileno()}", "--no-control-socket", "--worker-tmp-dir", str(var())]
     threads = ["--worker-class", "gthread", "--workers", "2", "--threads", "8"]
     commands = {
@@ -125,6 +123,16 @@ def _start(
     allowed = {variable: value for variable, value in environment.items() if variable not in kept}
     inherited = [door.fileno()] if name == "web" else []
     return processes.start(name, command, folder=CHECKOUT, environment=allowed, inherited=inherited)
+
+
+def _public_key(environment: Mapping[str, str]) -> str:
+    """Return the public half of the log's key; found out once, and again for another key."""
+    kept, origin = var() / "trail.vkey", environment.get("AUDIT_ORIGIN", "")
+    secret = environment.get("AUDIT_KEY") or Path(environment["AUDIT_KEY_FILE"]).read_text(encoding="ascii")
+    wanted = hashlib.sha256(f"{origin}\n{secret}".encode()).hexdigest()
+    if not kept.exists() or not kept.read_text(encoding="utf-8").startswith(wanted):
+        write_secret(kept, f"{wanted}\n{manage(environment, 'show_log_key').strip()}")
+    return kept.read_text(encoding="utf-8").splitlines()[1]
 
 
 def _once(name: str, sources: list[str], prepare: Callable[[], None]) -> None:

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
+from django.core.management import call_command
 from django.db import transaction
 
 from audit import log_key, subjects, trail
@@ -175,6 +176,34 @@ def test_a_log_key_that_is_none_is_named_and_not_shown(settings, key):
 
     with pytest.raises(ImproperlyConfigured, match="32 random bytes"):
         log_key.signer()
+
+
+def test_who_only_checks_needs_no_more_than_the_public_half(settings):
+    settings.AUDIT_PUBLIC_KEY = log_key.signer().verifier.vkey
+    settings.AUDIT_KEY = ""
+
+    assert log_key.verifier().vkey == settings.AUDIT_PUBLIC_KEY
+
+
+def test_the_public_half_of_another_log_is_refused(settings):
+    settings.AUDIT_PUBLIC_KEY = log_key.signer().verifier.vkey
+    settings.AUDIT_ORIGIN = "another.example/trail"
+
+    with pytest.raises(ImproperlyConfigured, match="another log"):
+        log_key.verifier()
+
+
+def test_a_public_half_that_is_none_is_refused(settings):
+    settings.AUDIT_PUBLIC_KEY = "nonsense"
+
+    with pytest.raises(ImproperlyConfigured, match="show_log_key"):
+        log_key.verifier()
+
+
+def test_the_public_half_is_printed(capsys):
+    call_command("show_log_key")
+
+    assert capsys.readouterr().out.strip() == log_key.verifier().vkey
 
 
 def test_rows_name_themselves_without_saying_anything_personal(ines):
