@@ -15,7 +15,7 @@ from rest_framework.views import APIView
 
 from audit.actor import Actor
 from recordings.models import Recording
-from retention import erasure, holds, policies, proof
+from retention import disclosures, erasure, holds, policies, proof
 from retention.models import Ground, Hold, RetentionPolicy
 from retention.serializers import (
     ErasureIn,
@@ -57,7 +57,9 @@ class RecordingErasure(APIView):
     @extend_schema(operation_id="get_erasure", responses=ErasureOut)
     def get(self, request: Request, recording_id: UUID) -> Response:
         """Return the erasure of a recording."""
-        return Response(ErasureOut(erasure.require_erasure(recording_id, actor=_actor(request))).data)
+        row = erasure.require_erasure(recording_id, actor=_actor(request))
+        disclosures.record_viewed(row.recording, actor=_actor(request), now=clock.now())
+        return Response(ErasureOut(row).data)
 
 
 class ErasureProof(APIView):
@@ -87,7 +89,10 @@ class Holds(APIView):
         within = Recording.objects.visible_to(_actor(request))
         released = request.query_params.get("released", "") in {"true", "1"}
         found = Hold.objects.filter(recording__in=within, released_at__isnull=not released)
-        return Response(HoldPageOut(KeyPages("placed_at").page(found, request._request)).data)
+        page = KeyPages("placed_at").page(found, request._request)
+        what = "holds-released" if released else "holds"
+        disclosures.record_listed(what, count=len(page.rows), actor=_actor(request), now=clock.now())
+        return Response(HoldPageOut(page).data)
 
     @extend_schema(operation_id="place_hold", request=HoldIn, responses={201: HoldOut})
     def post(self, request: Request) -> Response:

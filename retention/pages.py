@@ -15,7 +15,7 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 
 from recordings.models import Recording
-from retention import claims, clock_guard, erasure, figures, holds, proof, reasons
+from retention import claims, clock_guard, disclosures, erasure, figures, holds, proof, reasons
 from retention.errors import CountDiffers
 from retention.forms import HoldForm, NewHoldForm, ReasonForm
 from retention.models import Erasure, ErasureState, Hold, HoldKind
@@ -82,8 +82,9 @@ def list_recordings(request: HttpRequest) -> HttpResponse:
     code = request.GET.get("which", "overdue")
     if code not in figures.LISTS:
         raise Missing(_("There is no such list."))
-    found = figures.recordings_in(code, actor=actor_of(request), now=clock.now())
-    rows, after = _soonest(found, request.GET.get("after", ""))
+    actor, now = actor_of(request), clock.now()
+    rows, after = _soonest(figures.recordings_in(code, actor=actor, now=now), request.GET.get("after", ""))
+    disclosures.record_listed(code, count=len(rows), actor=actor, now=now)
     context = {
         "which": figures.LISTS[code],
         "lists": figures.LISTS.values(),
@@ -140,6 +141,8 @@ def list_holds(request: HttpRequest) -> HttpResponse:
     within = Recording.objects.visible_to(actor_of(request))
     found = Hold.objects.filter(recording__in=within, released_at__isnull=not released)
     page = KeyPages("placed_at", size=SHOWN).page(found.select_related("recording"), request)
+    what = "holds-released" if released else "holds"
+    disclosures.record_listed(what, count=len(page.rows), actor=actor_of(request), now=clock.now())
     context = {"rows": _told(page.rows), "released": released, "older": page.older, "newer": page.newer}
     return render(request, "retention/holds.html", context)
 
@@ -169,6 +172,7 @@ def release_hold(request: HttpRequest, hold_id: UUID) -> HttpResponse:
         if _try(form, "reason", lambda: holds.release_hold(hold_id, reason=reason, actor=actor, now=now)):
             messages.success(request, _("The hold is released; the recording's own end counts again."))
             return redirect("retention:recording", hold.recording_id)
+    disclosures.record_viewed(hold.recording, actor=actor, now=now)
     ends = hold.recording.expires_at
     context = {"form": form, "hold": _told([hold])[0], "is_overdue": ends is not None and ends <= now}
     return render(request, "retention/hold_release.html", context)
@@ -183,6 +187,8 @@ def list_erasures(request: HttpRequest) -> HttpResponse:
     within = Recording.objects.visible_to(actor_of(request))
     found = Erasure.objects.filter(recording__in=within, state__in=STATES_SHOWN[shown])
     page = KeyPages("noticed_at", size=SHOWN).page(found, request)
+    what = f"erasures-{shown}"
+    disclosures.record_listed(what, count=len(page.rows), actor=actor_of(request), now=clock.now())
     rows = [
         {"erasure": row, "tone": ERASURE_TONES.get(ErasureState(row.state), "erased")} for row in page.rows
     ]
@@ -203,6 +209,7 @@ def _render_recording(
 ) -> HttpResponse:
     actor = actor_of(request)
     recording = Recording.objects.visible_to(actor).require(recording_id)
+    disclosures.record_viewed(recording, actor=actor, now=clock.now())
     found = list(recording.holds.order_by("-placed_at", "-pk"))
     row = Erasure.objects.filter(recording=recording).first()
     context = {

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import pytest
 
+from audit import trail
+from audit.actions import Action
 from recordings.models import Recording
-from retention import claims, pages
+from retention import claims, holds, pages
 from retention.models import ClockDoubt, Erasure, ErasureState, Hold, RetentionPolicy
 from retention.periods import Period
 from tests.people import client_of, make_person, make_team
 from tests.recordings import calls
 from tests.retention.conftest import NOW, due_call, make_policy, run_sweep
+from tests.trail import events
 from vault.access.models import Team
 from vault.access.roles import Role
 
@@ -292,3 +295,32 @@ def test_a_policy_is_retired_after_typing_how_many_it_touches(dpo, kept):
     assert dpo.post(path, {"count": "1"}).status_code == 302
     assert "Retired" in dpo.get("/retention/policies/").content.decode()
     assert dpo.get("/retention/policies/").context["in_force"] == []
+
+
+@pytest.mark.parametrize(
+    ("address", "action"),
+    [
+        ("/retention/recordings/{recording}/", Action.RECORDING_VIEWED),
+        ("/retention/holds/{hold}/release/", Action.RECORDING_VIEWED),
+        ("/retention/recordings/", Action.RECORDING_LISTED),
+        ("/retention/holds/", Action.RECORDING_LISTED),
+        ("/retention/erasures/", Action.RECORDING_LISTED),
+        ("/api/v1/holds", Action.RECORDING_LISTED),
+    ],
+)
+def test_what_is_shown_of_recordings_and_reasons_is_in_the_trail(dpo, due, katrien, address, action):
+    hold = holds.place_hold(due.pk, reason="A case before the court", actor=katrien, now=NOW)
+    before = len(events(action))
+
+    assert dpo.get(address.format(recording=due.pk, hold=hold.pk)).status_code == 200
+
+    assert len(events(action)) == before + 1
+
+
+def test_nothing_of_a_recording_is_shown_that_cannot_be_written_down(dpo, due, monkeypatch):
+    def fail(*args, **kwargs):
+        raise trail.TrailUnavailable
+
+    monkeypatch.setattr(trail, "record_disclosure", fail)
+
+    assert dpo.get(f"/retention/recordings/{due.pk}/").status_code == 503
