@@ -184,6 +184,7 @@ class ExportPackage(APIView):
     """GET /audit/exports/{id}/package: the package, once."""
 
     required_permission = Permission.AUDIT_EXPORT
+    http_method_names = ("get",)  # HEAD would use up the only time
 
     @extend_schema(
         operation_id="audit_export_package",

@@ -423,3 +423,8 @@ def test_every_action_has_a_sentence():
     assert SENTENCES.keys() == set(Action)
     assert TARGETS.keys() == REF_KINDS
     assert say("of.tomorrow", "done").pattern == "of.tomorrow"
+
+
+def test_asking_for_a_packages_head_does_not_use_up_its_only_time(dpo):
+    assert dpo.head(reverse("audit-api:package", args=[uuid4()])).status_code == 405
+    assert dpo.get(reverse("audit-api:package", args=[uuid4()])).status_code == 404

@@ -11,11 +11,13 @@ from django.conf import settings
 from audit.actions import Action
 from recordings import keys, playback, renditions, standing
 from recordings.errors import AlreadyErased, AudioDamaged
-from recordings.models import GrantWindow, Recording, Rendition, StoredKey
+from recordings.models import GrantWindow, Party, Recording, Rendition, StoredKey
 from recordings.tombstones import bury
+from tests.people import client_of, make_person
 from tests.recordings.calls import NOW, bring_in, wav
 from tests.trail import events
 from vault import storage
+from vault.access.roles import Role
 from vault.crypto.container import CopyKind
 
 
@@ -130,3 +132,18 @@ def test_what_was_erased_a_moment_ago_is_gone_and_no_incident(recording, ines, t
         playback.open_range(token, 0, None, actor=ines, now=NOW)
 
     assert incidents() == []
+
+
+def test_a_sealed_field_that_was_changed_is_refused_and_written_down(recording, north):
+    supervisor = client_of(make_person(Role.SUPERVISOR, teams=[north]))
+    for party in Party.objects.exclude(number_sealed=None):
+        changed = bytearray(party.number_sealed)
+        changed[-1] ^= 1
+        Party.objects.filter(pk=party.pk).update(number_sealed=bytes(changed))
+
+    for address in (f"/recordings/{recording.pk}/", f"/api/v1/recordings/{recording.pk}"):
+        assert supervisor.get(address).status_code == 503
+
+    written = [json.loads(bytes(event.entry)) for event in events(Action.ACCESS_REFUSED)]
+    assert [entry["facts"]["code"] for entry in written] == ["damaged", "damaged"]
+    assert {entry["target"]["id"] for entry in written} == {str(recording.pk)}

@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy
 from rest_framework import exceptions as drf
 
 from vault.access.callers import NotSignedIn
+from vault.crypto.errors import NotAuthentic
 from vault.errors import Forbidden, Invalid, Missing, Refusal, Unavailable
 
 log = structlog.get_logger("vault.access")
@@ -22,7 +23,7 @@ _UNREADABLE = (OverflowError, RecursionError, UnicodeEncodeError)
 
 EXPECTED = (
     *(Refusal, Http404, PermissionDenied, RequestDataTooBig, OperationalError, InterfaceError),
-    *(drf.APIException, *_UNREADABLE),
+    *(drf.APIException, NotAuthentic, *_UNREADABLE),
 )
 
 
@@ -52,6 +53,13 @@ class MethodNotAllowed(Refusal):
     status = 405
     code = "method-not-allowed"
     title = gettext_lazy("Method not allowed")
+
+
+class Damaged(Unavailable):
+    """What is stored is not what was sealed: an incident, always written down."""
+
+    code = "damaged"
+    title = gettext_lazy("What is stored here is damaged")
 
 
 class TooMany(Refusal):
@@ -86,6 +94,9 @@ def as_refusal(error: Exception) -> Refusal:
         return Forbidden(_("This is not open to you."))
     if isinstance(error, RequestDataTooBig):
         return TooLarge(_("The request is larger than anything that this address reads."))
+    if isinstance(error, NotAuthentic):
+        log.error("stored data is damaged", error=type(error).__name__)
+        return Damaged(_("It is not what was sealed, so nothing of it is shown. Tell who runs the vault."))
     if isinstance(error, _UNREADABLE):
         # Named in the log by class alone: were it a fault of ours, it should be found.
         log.warning("unreadable request", error=type(error).__name__)

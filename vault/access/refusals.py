@@ -27,6 +27,7 @@ from vault.access import callers, mail
 from vault.access.expected import (
     EXPECTED,
     Broken,
+    Damaged,
     MethodNotAllowed,
     NoSuchPage,
     TooMany,
@@ -206,6 +207,8 @@ def _finish(response: HttpResponse, extras: dict[str, Any]) -> HttpResponse:
 
 def _is_recorded(request: HttpRequest, refusal: Refusal) -> bool:
     """Say whether a refusal concerns somebody or something; a wrong form or address does not."""
+    if isinstance(refusal, Damaged):
+        return True
     if refusal.status not in _RECORDED or isinstance(refusal, NoSuchPage):
         return False
     if type(refusal) is callers.NotSignedIn:
