@@ -69,7 +69,7 @@ def visit(browser: Browser, site: Site) -> Iterator[Visit]:
     Afterwards: nothing was blocked by the content policy, no script broke, no other host was asked.
     """
     complaints: list[str] = []
-    contexts: list[BrowserContext] = []
+    contexts: dict[tuple[object, ...], BrowserContext] = {}
 
     def open_page(
         path: str,
@@ -79,25 +79,32 @@ def visit(browser: Browser, site: Site) -> Iterator[Visit]:
         height: int = 900,
         scheme: Scheme = "light",
     ) -> Page:
-        context = browser.new_context(
-            viewport={"width": width, "height": height},
-            color_scheme=scheme,
-            reduced_motion="reduce",
-        )
-        contexts.append(context)
-        if person is not None:
-            session = people.client_of(person).cookies[settings.SESSION_COOKIE_NAME].value
-            context.add_cookies([{"name": settings.SESSION_COOKIE_NAME, "value": session, "url": site.url}])
-        page = context.new_page()
+        key = (person and person.pk, width, height, scheme)
+        if key not in contexts:  # else the same person opens another page in the same browser
+            contexts[key] = browser.new_context(
+                viewport={"width": width, "height": height},
+                color_scheme=scheme,
+                reduced_motion="reduce",
+            )
+            if person is not None:
+                _give_session(contexts[key], person, site)
+        page = contexts[key].new_page()
         _watch(page, site, complaints)
         page.goto(site.url + path)
         return page
 
     yield open_page
 
-    for context in contexts:
+    for context in contexts.values():
         context.close()
     assert not complaints
+
+
+def _give_session(context: BrowserContext, person: User, site: Site) -> None:
+    name = settings.SESSION_COOKIE_NAME
+    context.add_cookies(
+        [{"name": name, "value": people.client_of(person).cookies[name].value, "url": site.url}]
+    )
 
 
 def _watch(page: Page, site: Site, complaints: list[str]) -> None:

@@ -32,6 +32,7 @@ def open_call(page: Page) -> None:
     page.get_by_label("Complaint handling").check()
     page.get_by_label("Reason, in your own words").fill(REASON)
     page.get_by_role("button", name="Open the recording").click()
+    expect(page.locator("[data-player]")).to_have_attribute("data-ready", "yes")
 
 
 def test_the_list_shows_masked_numbers_and_opens_the_call(visit, home, call):

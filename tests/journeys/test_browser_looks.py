@@ -72,16 +72,12 @@ def findings(page: Page) -> list[str]:
     return [f"{each['id']}: {each['nodes'][0]['html'][:160]}" for each in found]
 
 
-def test_no_page_keeps_anything_from_assistive_technology_in_light_or_dark(pages):
+def test_every_page_serves_every_eye_hand_and_screen(pages):
     for page in pages:
         assert not findings(page), page.url
         page.emulate_media(color_scheme="dark")
         expect(page.locator("html")).to_have_attribute("data-bs-theme", "dark")
         assert not findings(page), page.url
-
-
-def test_no_page_scrolls_sideways_on_any_screen(pages):
-    for page in pages:
         for width in (320, 390, 800, 1100):
             page.set_viewport_size({"width": width, "height": 700})
             assert page.evaluate("document.documentElement.scrollWidth") <= width, page.url

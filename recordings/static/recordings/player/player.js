@@ -26,6 +26,7 @@ class Player {
     this.skipsSilence = false;
     this.listen();
     this.show();
+    root.dataset.ready = "yes";
     this.waveform.load().then(
       () => this.showPlace(),
       () => this.say(this.words.noWaveform),
