@@ -9,5 +9,7 @@ class VaultConfig(AppConfig):
     name = "vault"
 
     def ready(self) -> None:
-        """Register the checks, and make the schedule known to every process."""
-        from vault import celery, checks  # noqa: F401 - loading them is what registers them
+        """Register the checks, make the schedule known to every process, and refuse unsafe connections."""
+        from vault import celery, checks  # noqa: F401 - loading it makes the schedule known
+
+        checks.refuse_to_start()

@@ -1,6 +1,7 @@
 """What production refuses to start with: plain connections and trial shortcuts.
 
-Registered as Django checks: ``manage.py check --deploy`` lists them, and every server process runs them.
+Registered as Django checks, which ``manage.py check --deploy`` lists; and asked once by every process as it starts:
+web, worker, beat, sequencer and each command.
 """
 
 from __future__ import annotations
@@ -10,9 +11,19 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
+from django.core.exceptions import ImproperlyConfigured
 
 _LOCAL = frozenset({"", "localhost", "127.0.0.1", "::1"})
 _VERIFIED = frozenset({"verify-ca", "verify-full"})
+
+
+def refuse_to_start() -> None:
+    """Refuse to go on with settings under which no process of the vault may run.
+
+    :raises ImproperlyConfigured: naming every variable that is wrong.
+    """
+    if wrong := [*connections_are_encrypted(), *the_store_is_named()]:
+        raise ImproperlyConfigured(" ".join(str(message.msg) for message in wrong))
 
 
 @register(Tags.security, deploy=True)

@@ -71,6 +71,9 @@ APPLICATION: dict[str, frozenset[str]] = {
     "django_migrations": READ,
 }
 
+# Columns that only their default fills: an event cannot claim another transaction or moment than its own.
+FILLED_BY_DATABASE = {"audit_event": frozenset({"tx", "recorded_at"})}
+
 # The account that alone numbers events and signs checkpoints (DATABASE_SEQUENCER_URL).
 SEQUENCER: dict[str, frozenset[str]] = {
     "audit_event": READ,
@@ -97,7 +100,9 @@ def grant_all() -> None:
             cursor.execute(sql.SQL("REVOKE ALL ON ALL TABLES IN SCHEMA public FROM {}").format(role))
             cursor.execute(sql.SQL("GRANT USAGE ON SCHEMA public TO {}").format(role))
             for table in existing & grants.keys():
-                rights = sql.SQL(", ").join(map(sql.SQL, sorted(grants[table])))
+                rights = sql.SQL(", ").join(
+                    sql.SQL(right) + _columns_to_insert(table, right) for right in sorted(grants[table])
+                )
                 cursor.execute(sql.SQL("GRANT {} ON {} TO {}").format(rights, sql.Identifier(table), role))
 
 
@@ -110,6 +115,20 @@ def unlisted_tables() -> set[str]:
         )
         tables = {name for (name,) in cursor.fetchall()}
     return tables - APPLICATION.keys() - SEQUENCER.keys()
+
+
+def _columns_to_insert(table: str, right: str) -> sql.Composable:
+    """Return the columns an INSERT may name, where some are not for the account to fill."""
+    if right != "INSERT" or table not in FILLED_BY_DATABASE:
+        return sql.SQL("")
+    with connections["owner"].cursor() as cursor:
+        cursor.execute(
+            "SELECT attname FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0"
+            " AND NOT attisdropped AND attname <> ALL(%s) ORDER BY attnum",
+            [table, sorted(FILLED_BY_DATABASE[table])],
+        )
+        names = [sql.Identifier(name) for (name,) in cursor.fetchall()]
+    return sql.SQL(" ({})").format(sql.SQL(", ").join(names))
 
 
 def _account(alias: str) -> str:

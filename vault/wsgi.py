@@ -1,8 +1,14 @@
-"""The WSGI application that gunicorn serves."""
+"""The WSGI application that gunicorn serves. It does not start on settings or addresses that are wrong."""
 
 import os
+import sys
 
+from django.core.checks import run_checks
 from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "vault.settings")
 application = get_wsgi_application()
+
+# Also loads every address, so that a broken deployment fails here and not at somebody's first request.
+if wrong := [str(message) for message in run_checks() if message.is_serious()]:
+    sys.exit("\n".join(wrong))

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import pytest
 from django.conf import settings
 from django.test import override_settings
@@ -62,3 +66,23 @@ def test_a_plain_connection_within_the_machine_is_let_be():
 
 def test_a_trial_may_do_as_it_likes():
     assert found(TRIAL=True, REDIS_URL="redis://cache.example.org/0") == []
+
+
+@pytest.mark.parametrize("process", ["vault.wsgi", "vault.celery, django; django.setup()"])
+def test_no_process_starts_on_a_plain_connection_to_another_machine(process):
+    environment = {
+        "PATH": os.environ["PATH"],
+        "DJANGO_SETTINGS_MODULE": "vault.settings",
+        "SECRET_KEY": "only-for-this-test-0123456789-abcdefghijklmnopqrstuvwxyz",
+        "DATABASE_URL": "postgresql://app:unused@db.example.org/vault?sslmode=verify-full",
+        "REDIS_URL": "redis://cache.example.org/0",
+        "S3_ENDPOINT_URL": "https://s3.example.org",
+        "S3_BUCKET": "vault",
+    }
+
+    done = subprocess.run(
+        [sys.executable, "-c", f"import {process}"], env=environment, capture_output=True, text=True
+    )
+
+    assert done.returncode == 1
+    assert "REDIS_URL must use TLS" in done.stderr

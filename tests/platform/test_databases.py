@@ -35,6 +35,14 @@ def test_no_account_may_change_or_empty_the_trail(fresh_database, account, table
         assert cursor.fetchone() == (False,)
 
 
+@pytest.mark.parametrize("column", ["tx", "recorded_at"])
+def test_an_event_cannot_claim_another_transaction_or_moment(db, column):
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT has_column_privilege('audit_event', %s, 'INSERT')", [column])
+
+        assert cursor.fetchone() == (False,)
+
+
 def test_nobody_but_the_owner_may_empty_or_drop_a_table(db):
     for statement in ("TRUNCATE jobs_heartbeat", "DROP TABLE jobs_heartbeat", "CREATE TABLE mine (id int)"):
         with pytest.raises(ProgrammingError, match=r"permission denied|must be owner"), transaction.atomic():
