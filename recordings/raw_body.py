@@ -38,6 +38,8 @@ def _announced_length(request: HttpRequest) -> int:
     length = request.META.get("CONTENT_LENGTH", "")
     if not (length.isascii() and length.isdigit()):
         raise LengthNeeded
+    if "Content-Range" in request.headers:
+        raise Invalid("Send the audio whole: a part of it is not taken in.", code="content-range")
     if request.headers.get("Content-Encoding", "identity") != "identity":
         raise Invalid("Send the audio as it is, without a content encoding.", code="content-encoding")
     return int(length)

@@ -112,6 +112,7 @@ def test_the_same_again_is_the_same(exchange):
         ({"Content-Digest": "sha-256=:eHg=:"}, wav(), 400, "content-digest"),
         ({"Content-Digest": "sha-256=nonsense"}, wav(), 400, "content-digest"),
         ({"Content-Encoding": "gzip"}, wav(), 400, "content-encoding"),
+        ({"Content-Range": "bytes 0-9/20"}, wav(), 400, "content-range"),
         ({}, b"OggS" + b"\0" * 200, 415, "unsupported-audio"),
         ({}, b"", 411, "length-needed"),
     ],
