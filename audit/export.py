@@ -171,11 +171,7 @@ def expire(*, now: datetime) -> int:
     # A download may still be reading what was fetched a moment ago.
     is_being_read = Q(state=ExportState.FETCHED, fetched_at__gt=now - LEASE)
     over = Export.objects.filter(is_over | is_done).exclude(object_name="").exclude(is_being_read)
-    gone = 0
-    for export in over.order_by("asked_at", "pk"):
-        _expire_one(export, now)
-        gone += 1
-    return gone
+    return sum(_expire_one(export, now) for export in over.order_by("asked_at", "pk"))
 
 
 def _claim(now: datetime) -> Export | None:
@@ -208,7 +204,9 @@ def _make(export: Export, now: datetime) -> bool:
         made_at=now,
     )
     mine = Export.objects.filter(pk=export.pk, attempts=export.attempts, state=ExportState.RUNNING)
-    mine.update(total=package.count_entries(order), done=0, tree_size=checkpoint.size)
+    total = package.count_entries(order)
+    if not mine.update(total=total, done=0, tree_size=checkpoint.size):
+        return False  # somebody else has taken over: what stands in the store is theirs
     store = storage.store()
     store.delete([export.object_name])  # what an earlier attempt left
     data_key_id, data_key = uuid4(), os.urandom(32)
@@ -258,10 +256,12 @@ def _opener(export: Export) -> Opener | None:
     return Opener(data_key, context, bytes(export.header), export.sealed_bytes or 0)
 
 
-def _expire_one(export: Export, now: datetime) -> None:
+def _expire_one(export: Export, now: datetime) -> bool:
     with transaction.atomic(durable=True):
         mine = Export.objects.filter(pk=export.pk, state=export.state)
-        if export.state == ExportState.READY and mine.update(state=ExportState.EXPIRED, wrapped_key=None):
+        if export.state == ExportState.READY:
+            if not mine.update(state=ExportState.EXPIRED, wrapped_key=None):
+                return False  # fetched this very moment, and still being read
             trail.record(
                 Action.TRAIL_EXPORT_EXPIRED,
                 actor=Actor.system("task:audit.expire_exports"),
@@ -273,3 +273,4 @@ def _expire_one(export: Export, now: datetime) -> None:
             mine.update(wrapped_key=None)
     storage.store().delete([export.object_name])
     Export.objects.filter(pk=export.pk).update(object_name="", object_version="")
+    return True

@@ -252,7 +252,27 @@ def test_who_took_over_an_export_is_not_overruled_by_who_was_slow(ines, monkeypa
 
     assert slow is not None
     assert export._make(slow, NOW) is False
-    assert Export.objects.get(pk=asked.pk).attempts == 2
+    made = Export.objects.get(pk=asked.pk)
+    assert made.attempts == 2
+    assert storage.store().versions(made.object_name)
+
+
+def test_a_package_that_is_fetched_as_it_expires_is_not_taken_from_its_reader(ines):
+    asked = export.request_export(
+        format="jsonl", filters=EventFilters(), with_personal=False, actor=ines, now=NOW
+    )
+    sequence()
+    export.run_waiting(now=NOW)
+    seen_by_the_job = Export.objects.get(pk=asked.pk)
+
+    download = export.download(asked.pk, actor=ines, now=NOW + timedelta(hours=23, minutes=59))
+    over = NOW + timedelta(hours=24)
+    assert export._expire_one(seen_by_the_job, over) is False
+
+    assert len(b"".join(download.pieces)) == download.length
+    assert export.expire(now=over + export.LEASE) == 1
+    row = Export.objects.get(pk=asked.pk)
+    assert (row.state, row.wrapped_key, row.object_name) == (ExportState.FETCHED, None, "")
 
 
 def test_an_export_without_its_key_is_gone(ines):
