@@ -16,7 +16,7 @@ from uuid import UUID, uuid4
 from django.conf import settings
 from django.db import DatabaseError, IntegrityError, transaction
 
-from audit import trail
+from audit import subjects, trail
 from audit.actions import Action
 from audit.actor import Actor, Ref
 from recordings import (
@@ -113,18 +113,22 @@ def receive_audio(
     if intake is None:
         return _receive_again(intake_id, pieces, actor=actor)
     field_key = fields.key_of(intake.pk)
-    metadata = _open_metadata(field_key, intake)
-    month = expiry.plan(arrival.facts_before(metadata, now=now), now=now).month
-    keys.prepare(month)
     with transaction.atomic(durable=True):
-        _lock(intake)
+        intake = _lock(intake)
         pending = objects.begin(intake.pk, CopyKind.ORIGINAL, now=now)
     try:
+        # Read under the claim: from here on no other announcement changes what is said of the call.
+        metadata = _open_metadata(field_key, intake)
+        month = expiry.plan(arrival.facts_before(metadata, now=now), now=now).month
         body = upload.Upload(pieces)
         sealed = objects.put_sealed(pending, body, month=month, now=now)
         _check_digests(sealed, digest, metadata)
+        # Here, not within the transaction: an upload may take longer than memory keeps what opens keys.
+        keys.prepare(month)
+        subjects.prepare_month(now)
+        fingerprint = identity.of_audio(sealed.plain_sha256)
         call = NewCall(metadata, body.probe_whole(), month, field_key.key)
-        return _take_in(intake, call, pending, sealed, actor=actor, now=now)
+        return _take_in(intake, call, pending, sealed, fingerprint, actor=actor, now=now)
     except DatabaseError:
         raise  # it may have been committed after all: the sweep goes by the row
     except BaseException:
@@ -138,6 +142,7 @@ def _take_in(
     call: NewCall,
     pending: PendingObject,
     sealed: SealedObject,
+    fingerprint: bytes,
     *,
     actor: Actor,
     now: datetime,
@@ -158,7 +163,7 @@ def _take_in(
     SourceIdentity.objects.create(
         digest=bytes(intake.source_digest),
         recording_id=recording.pk,
-        plain_sha256_keyed=identity.of_audio(sealed.plain_sha256),
+        plain_sha256_keyed=fingerprint,
     )
     intake.delete()
     trail.record(
@@ -247,9 +252,11 @@ def _receive_again(intake_id: UUID, pieces: Iterable[bytes], *, actor: Actor) ->
     return recording
 
 
-def _lock(intake: Intake) -> None:
-    if not Intake.objects.select_for_update().filter(pk=intake.pk).exists():
+def _lock(intake: Intake) -> Intake:
+    locked = Intake.objects.select_for_update().filter(pk=intake.pk).first()
+    if locked is None:
         raise UploadUnderWay
+    return locked
 
 
 def _adopt_field_key(intake: Intake, call: NewCall) -> None:

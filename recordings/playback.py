@@ -88,7 +88,10 @@ def grant(recording_id: UUID, *, purpose: str, reason: str, actor: Actor, now: d
     if wanted is None:
         raise UnknownPurpose
     with transaction.atomic(durable=True):
-        recording = Recording.objects.visible_to(actor).require_kept(recording_id)
+        # Locked, so that an erasure or a withdrawal comes before or after, and no reason is sealed for the
+        # trail under a key that an erasure has not seen.
+        locked = Recording.objects.select_for_update(no_key=True).visible_to(actor)
+        recording = locked.require_kept(recording_id)
         check_playable(recording, wanted)
         rendition = standing.playable_copy(recording.pk)
         granted = PlaybackGrant.objects.create(

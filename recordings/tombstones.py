@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from recordings.models import Details, LawfulBasis, Party, PendingObject, Recording, Rendition, State
+from recordings.models import (
+    Details,
+    LawfulBasis,
+    Party,
+    PendingObject,
+    Recording,
+    Rendition,
+    SourceIdentity,
+    State,
+)
 
 
 def bury(recording: Recording, *, now: datetime) -> None:
@@ -18,6 +27,8 @@ def bury(recording: Recording, *, now: datetime) -> None:
     Details.objects.filter(recording=recording).delete()
     Rendition.objects.filter(recording=recording).delete()
     PendingObject.objects.filter(recording_id=recording.pk).update(is_condemned=True)
+    # Which call it was is refused when it is sent again; what was said in it is nobody's to recognise.
+    SourceIdentity.objects.filter(recording_id=recording.pk).update(plain_sha256_keyed=None)
     recording.state, recording.erased_at = State.ERASED, now
     recording.agent, recording.queue, recording.category, recording.language = None, "", "", ""
     recording.basis = recording.basis_status = recording.quarantined_because = ""

@@ -103,6 +103,23 @@ def test_a_call_announced_twice_is_one_announcement_and_the_last_description_cou
     assert recording.category == "House move"
 
 
+def test_what_is_announced_while_an_upload_begins_counts(north, exchange, monkeypatch):
+    said = document()
+    refused = said | {"lawful_bases": [consent("quality", status="refused")]}
+    announced = ingest.announce(sidecar.parse(said), actor=exchange, now=NOW)
+    key_of = fields.key_of
+
+    def meanwhile(recording_id):
+        monkeypatch.setattr(fields, "key_of", key_of)
+        ingest.announce(sidecar.parse(refused), actor=exchange, now=NOW)
+        return key_of(recording_id)
+
+    monkeypatch.setattr(fields, "key_of", meanwhile)
+    recording = ingest.receive_audio(announced.id, in_pieces(wav()), digest=None, actor=exchange, now=NOW)
+
+    assert recording.state == State.QUARANTINED
+
+
 def test_the_same_call_with_other_audio_is_refused_and_changes_nothing(north, exchange):
     said, audio = document(), wav(3.0)
     recording = bring_in(exchange, said=said, audio=audio)
@@ -123,6 +140,7 @@ def test_an_erased_call_that_is_sent_again_is_refused(north, exchange):
         ingest.announce(sidecar.parse(said), actor=exchange, now=NOW)
     with pytest.raises(AlreadyErased):
         ingest.receive_audio(recording.pk, in_pieces(wav()), digest=None, actor=exchange, now=NOW)
+    assert SourceIdentity.objects.get().plain_sha256_keyed is None
 
 
 def test_nobody_else_can_send_or_take_over_a_call(north, exchange, other_exchange):
