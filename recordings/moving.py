@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import datetime
 from uuid import UUID
 
@@ -18,19 +19,26 @@ from vault.crypto.errors import NotAuthentic
 from vault.errors import Refusal
 
 _BATCH = 200
+_BUDGET_S = 240.0  # a run leaves what it does not get done to the next, and the worker to other jobs
+_FIRST = UUID(int=0)
 
 log = structlog.get_logger("recordings.moving")
 
 
 def move_keys(*, now: datetime) -> int:
-    """Move the keys of a batch of recordings whose end has moved; return how many."""
-    waiting = Recording.objects.exclude(state=State.ERASED).exclude(key_month=F("planned_month"))
-    moved = 0
-    for recording_id in list(waiting.order_by("pk").values_list("pk", flat=True)[:_BATCH]):
-        try:
-            moved += move(recording_id, actor=Actor.system("task:recordings.move_keys"), now=now)
-        except (Refusal, NotAuthentic, DatabaseError) as error:
-            log.error("keys not moved", recording=str(recording_id), error=type(error).__name__)
+    """Move the keys of recordings whose end has moved, as far as a run gets; return how many.
+
+    One whose keys cannot be moved now is passed by, and does not stand in the way of the others.
+    """
+    waiting = (
+        Recording.objects.exclude(state=State.ERASED).exclude(key_month=F("planned_month")).order_by("pk")
+    )
+    moved, after, until = 0, _FIRST, time.monotonic() + _BUDGET_S
+    while batch := list(waiting.filter(pk__gt=after).values_list("pk", flat=True)[:_BATCH]):
+        for after in batch:
+            if time.monotonic() > until:
+                return moved
+            moved += _move_or_pass_by(after, now)
     return moved
 
 
@@ -62,6 +70,14 @@ def move(recording_id: UUID, *, actor: Actor, now: datetime) -> bool:
             new=month,
         )
     return True
+
+
+def _move_or_pass_by(recording_id: UUID, now: datetime) -> bool:
+    try:
+        return move(recording_id, actor=Actor.system("task:recordings.move_keys"), now=now)
+    except (Refusal, NotAuthentic, DatabaseError) as error:
+        log.error("keys not moved", recording=str(recording_id), error=type(error).__name__)
+        return False
 
 
 def _index(recording_id: UUID, details: fields.OpenDetails, month: str) -> None:

@@ -42,7 +42,9 @@ def derive(recording_id: UUID, *, now: datetime) -> bool:
         Recording.objects.filter(pk=recording_id).update(derive_at=now + _TRY_AGAIN_AFTER)
         return False
     made = {rendition.kind: rendition for rendition in recording.renditions.all()}
-    original = made[CopyKind.ORIGINAL]
+    original = made.get(CopyKind.ORIGINAL)
+    if original is None:  # erased this very moment
+        return False
     format_ = AudioFormat.from_facts(original.facts)
     if format_.is_repaired and CopyKind.PLAYABLE not in made:
         _put(recording, CopyKind.PLAYABLE, _playable(format_, original), *_playable_facts(format_), now=now)

@@ -23,7 +23,7 @@ SCHEDULE: dict[str, int] = {
     "recordings.derive_copies": 10,
     "recordings.close_stale_grants": 60,
     "recordings.drop_stale_intakes": 600,
-    "recordings.move_keys": 3600,
+    "recordings.move_keys": 600,
     "audit.run_exports": 5,
     "audit.expire_exports": 600,
     "audit.make_partitions": 86_400,

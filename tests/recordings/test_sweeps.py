@@ -296,6 +296,33 @@ def test_keys_that_cannot_be_moved_wait_for_the_next_sweep(recording, monkeypatc
     assert moving.move_keys(now=NOW) == 1
 
 
+def test_keys_that_cannot_be_moved_do_not_stand_in_the_way_of_others(north, exchange, monkeypatch):
+    monkeypatch.setattr(moving, "_BATCH", 1)
+    first, second = sorted((bring_in(exchange) for _ in range(2)), key=lambda each: each.pk)
+    Recording.objects.update(planned_month="open")
+    StoredKey.objects.filter(recording_id=first.pk, kind=keys.FIELDS).delete()
+
+    assert moving.move_keys(now=NOW) == 1
+
+    second.refresh_from_db()
+    assert second.key_month == "open"
+
+
+def test_a_run_of_moving_keys_that_is_out_of_time_leaves_the_rest_to_the_next(recording, monkeypatch):
+    Recording.objects.update(planned_month="open")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(moving, "_BUDGET_S", -1.0)
+        assert moving.move_keys(now=NOW) == 0
+    assert moving.move_keys(now=NOW) == 1
+
+
+def test_a_recording_erased_while_its_copies_are_to_be_derived_is_passed_by(recording):
+    recording.renditions.all().delete()
+
+    assert renditions.derive_copies(now=NOW) == 0
+
+
 def test_every_kind_of_copy_is_in_the_list_that_erasure_walks():
     assert set(CopyKind) == copies.COPIES.keys() | copies.NOT_OF_A_RECORDING
     assert not copies.COPIES.keys() & copies.NOT_OF_A_RECORDING
