@@ -45,8 +45,11 @@ class Claim:
 def notice_due(*, limit: int = 1000) -> int:
     """Write down which recordings have come to their end; return how many are new."""
     Erasure.objects.filter(STOPPED, state=ErasureState.DUE).update(state=ErasureState.HELD)
+    # Recordings first, as everywhere: one that somebody erases or holds at this moment is passed over. Else an
+    # erasure by hand, which has the recording and wants the erasure's place, and this would wait for each other.
     due = (
-        Recording.objects.filter(expires_at__lte=Now(), is_held=False, is_frozen=False, is_restricted=False)
+        Recording.objects.select_for_update(skip_locked=True, no_key=True)
+        .filter(expires_at__lte=Now(), is_held=False, is_frozen=False, is_restricted=False)
         .exclude(state=State.ERASED)
         .filter(~Exists(Erasure.objects.filter(recording=OuterRef("pk"))))
         .order_by("expires_at", "pk")[:limit]

@@ -14,7 +14,7 @@ from uuid import UUID
 
 import structlog
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 
 from audit import trail
 from audit.actions import Action
@@ -33,6 +33,7 @@ log = structlog.get_logger("retention.erasure")
 CLAIMED = (ErasureState.CLAIMED,)
 OVER_CAP_RECHECK = timedelta(hours=1)
 HELD_RECHECK = timedelta(minutes=1)
+_CAP = 7_214_004  # any number that every sweep agrees on
 REFUSED_BY = {
     HoldKind.LEGAL_HOLD: UnderLegalHold,
     HoldKind.ACCESS_REQUEST: Frozen,
@@ -163,6 +164,9 @@ def _let_go_of_the_rest(
 
 
 def _within_cap(due: list[Erasure], at: datetime) -> list[Erasure]:
+    # One sweep after the other, or two would fill the same room.
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_CAP])
     room = room_today(at)
     if len(due) > room:
         log.error("the day's cap of erasures is reached", cap=settings.ERASURES_PER_DAY)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import timedelta
-from threading import Barrier
+from threading import Barrier, BrokenBarrierError
 from uuid import uuid4
 
+import psycopg
 import pytest
 from django.db import connections
 from django.db.models.functions import Now
@@ -152,6 +153,52 @@ def test_two_sweeps_at_once_erase_each_recording_once(fresh_database):
     assert sum(each.destroyed for each in swept) == 12
     for recording in recordings:
         assert_gone_once(recording, count=12)
+    masters.forget_all()
+
+
+def test_two_sweeps_at_once_keep_to_the_days_cap_together(fresh_database, monkeypatch, settings):
+    masters.forget_all()
+    Team.objects.create(name="North")
+    make_policy(person("katrien@example.org", Role.DPO), keep_at_most=Period(1, "weeks"))
+    exchange = exchange_actor()
+    for _ in range(2):
+        due_call(exchange)
+    settings.ERASURES_PER_DAY = 1
+    clock_guard.check(actor=SWEEPER)
+    claims.notice_due()
+    batches = [claims.claim(BEFORE_DESTRUCTION, actor=SWEEPER, limit=1) for _ in range(2)]
+    room_today, counted = erasure.room_today, Barrier(2)
+
+    def counted_by_both(at):
+        room = room_today(at)
+        with suppress(BrokenBarrierError):
+            counted.wait(timeout=0.5)
+        return room
+
+    def destroy(claimed):
+        try:
+            return erasure.destroy_keys(claimed, actor=SWEEPER)
+        finally:
+            connections.close_all()
+
+    monkeypatch.setattr(erasure, "room_today", counted_by_both)
+    with ThreadPoolExecutor(2) as pool:
+        destroyed = list(pool.map(destroy, batches))
+
+    assert sorted(destroyed) == [0, 1]
+    masters.forget_all()
+
+
+def test_what_somebody_erases_at_this_moment_is_noticed_later(fresh_database):
+    masters.forget_all()
+    Team.objects.create(name="North")
+    make_policy(person("katrien@example.org", Role.DPO), keep_at_most=Period(1, "weeks"))
+    due = due_call(exchange_actor())
+
+    with psycopg.connect(fresh_database.environment["DATABASE_URL"]) as somebody:
+        somebody.execute("SELECT FROM recordings_recording WHERE id = %s FOR UPDATE", [due.pk])
+        assert claims.notice_due() == 0
+    assert claims.notice_due() == 1
     masters.forget_all()
 
 
