@@ -174,6 +174,17 @@ class Recording(models.Model):
             models.Index(
                 fields=["derive_at"], name="recording_to_derive", condition=Q(derive_at__isnull=False)
             ),
+            # The few that the DPO's overview counts and lists, those that end first at the top.
+            *(
+                models.Index(fields=["expires_at", "id"], name=f"recording_{name}", condition=condition)
+                for name, condition in {
+                    "held": Q(is_held=True),
+                    "frozen": Q(is_frozen=True),
+                    "restricted": Q(is_restricted=True),
+                    "in_conflict": Q(in_conflict=True),
+                    "quarantined": Q(state="quarantined"),
+                }.items()
+            ),
             models.Index(
                 fields=["id"],
                 name="recording_keys_to_move",

@@ -278,6 +278,11 @@ class Erasure(models.Model):
                 condition=~Q(state__in=["certified", "needs_attention"]),
             ),
             models.Index(fields=["-key_destroyed_at", "-id"], name="erasure_newest_first"),
+            models.Index(fields=["-noticed_at", "-id"], name="erasure_noticed_newest_first"),
+            models.Index(fields=["certified_at"], name="erasure_certified"),
+            models.Index(
+                fields=["-noticed_at", "-id"], name="erasure_stuck", condition=Q(state="needs_attention")
+            ),
         ]
         constraints: ClassVar = [
             models.CheckConstraint(
