@@ -107,7 +107,6 @@ def machinery(*, now: datetime) -> Machinery:
     sweep = Heartbeat.objects.filter(pk="retention.sweep").first()
     finished_at = sweep.finished_at if sweep else None
     erasures = Erasure.objects
-    week = now - timedelta(days=7)
     return Machinery(
         sweep=sweep,
         is_late=finished_at is None or now - finished_at > _patience(),
@@ -118,8 +117,13 @@ def machinery(*, now: datetime) -> Machinery:
         ].count(),
         stuck=erasures.filter(state=ErasureState.NEEDS_ATTENTION)[: MOST + 1].count(),
         blocked=erasures.filter(state=ErasureState.BLOCKED)[: MOST + 1].count(),
-        certified_7_days=erasures.filter(certified_at__gte=week)[: MOST + 1].count(),
+        certified_7_days=certified_lately(now=now)[: MOST + 1].count(),
     )
+
+
+def certified_lately(*, now: datetime) -> QuerySet[Erasure]:
+    """Return the erasures that were certified in the last seven days."""
+    return Erasure.objects.filter(certified_at__gte=now - timedelta(days=7))
 
 
 def _patience() -> timedelta:

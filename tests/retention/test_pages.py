@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from audit import trail
 from audit.actions import Action
 from recordings.models import Recording
-from retention import claims, holds, pages
+from retention import claims, figures, holds, pages
 from retention.models import ClockDoubt, Erasure, ErasureState, Hold, RetentionPolicy
 from retention.periods import Period
 from tests.people import client_of, make_person, make_team
@@ -141,6 +143,7 @@ def test_the_page_of_an_erased_recording_says_why_it_is_gone(dpo, due):
 
     assert "Its keeping time ran out" in shown
     assert "Download the proof" in shown
+    assert "Kept until" not in shown
     assert "Certified" in dpo.get("/retention/erasures/").content.decode()
 
 
@@ -235,6 +238,20 @@ def test_a_stuck_erasure_is_shown_and_tried_again(dpo, due):
     dpo.post(f"/retention/erasures/{Erasure.objects.get().pk}/retry/")
 
     assert Erasure.objects.get().state == ErasureState.DUE
+
+
+def test_the_erasures_of_seven_days_are_listed_without_older_ones(dpo, due, monkeypatch):
+    run_sweep()
+    week = {"state": "certified-7"}
+    assert "/retention/erasures/?state=certified-7" in dpo.get("/retention/").content.decode()
+    assert len(dpo.get("/retention/erasures/", week).context["rows"]) == 1
+
+    certified_at = Erasure.objects.get().certified_at
+    assert figures.certified_lately(now=certified_at + timedelta(days=7)).exists()
+    assert not figures.certified_lately(now=certified_at + timedelta(days=8)).exists()
+    monkeypatch.setattr(figures, "certified_lately", lambda now: Erasure.objects.none())
+    assert dpo.get("/retention/erasures/", week).context["rows"] == []
+    assert len(dpo.get("/retention/erasures/", {"state": "certified"}).context["rows"]) == 1
 
 
 @pytest.mark.parametrize("path", ["/retention/recordings/?which=lost", "/retention/erasures/?state=lost"])
