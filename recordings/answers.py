@@ -81,15 +81,13 @@ def why_this_purpose(state: PurposeState) -> str:
     return _("Allowed by: %(basis)s") % {"basis": BASES[Basis(state.basis)]}
 
 
-def why_may_i_hear(recording: Recording, *, may_play: bool) -> list[str]:
+def why_may_i_hear(recording: Recording, *, may_play: bool, is_closed: bool) -> list[str]:
     """Say what brings a call within somebody's reach."""
     if not may_play:
         return [_("You may not. You see every call's rules and its trail, and hear none.")]
     team = recording.team.name if recording.team else ""
-    return [
-        _("You are in %(team)s, which took this call.") % {"team": team},
-        _("You still need to say what it is for."),
-    ]
+    reach = _("You are in %(team)s, which took this call.") % {"team": team}
+    return [reach, _("Nobody may hear it now.") if is_closed else _("You still need to say what it is for.")]
 
 
 def why_you_hear(recording: Recording, purpose: str) -> list[str]:

@@ -185,7 +185,11 @@ def _recording_context(seen: Viewed, actor: Actor, now: datetime) -> dict[str, A
         "may_record_basis": actor.may(Permission.LAWFUL_BASIS_RECORD),
         "retention_url": _retention_url(recording.pk, actor),
         "answers": {
-            "why": answers.why_may_i_hear(recording, may_play=actor.may(Permission.RECORDING_PLAY)),
+            "why": answers.why_may_i_hear(
+                recording,
+                may_play=actor.may(Permission.RECORDING_PLAY),
+                is_closed=_why_closed(seen, actor) is not None,
+            ),
             "kept": answers.how_long_kept(recording, now),
             "listened": answers.who_listened(len(seen.listeners)),
             "intact": answers.how_intact(recording),

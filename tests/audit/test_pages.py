@@ -261,7 +261,10 @@ def test_an_export_is_ordered_made_and_fetched_once(dpo, supervisor, tmp_path, f
     assert int(response["Content-Length"]) == path.stat().st_size
     assert verify.verify_export(path, None, [], whole=False).all() == []
     assert b"recording.viewed" in zipfile.ZipFile(io.BytesIO(path.read_bytes())).read("entries.csv")
-    assert dpo.post(fetch).status_code == 410
+    again = dpo.post(fetch)
+    assert again.status_code == 410
+    assert "Order the export again" in again.content.decode()
+    assert "Nothing can bring it back" not in again.content.decode()
 
 
 def test_names_are_not_exported_without_a_ground(dpo):

@@ -226,6 +226,8 @@ def test_a_call_in_quarantine_stays_closed_and_says_why(supervisor, exchange, no
     answer = supervisor.get(page_of(quarantined)).content.decode()
 
     assert "This call is in quarantine" in answer
+    assert "Nobody may hear it now." in answer
+    assert "You still need to say what it is for." not in answer
     assert "Open the recording" not in answer
 
 

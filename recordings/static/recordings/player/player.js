@@ -152,7 +152,7 @@ class Player {
   end({ title, detail }) {
     this.deck.stop();
     this.part("over-title").textContent = title;
-    this.part("over-detail").textContent = detail;
+    this.part("over-detail").textContent = detail === title ? "" : detail;
     this.part("over-heard").textContent = this.words.youHeard.replace("%(heard)s", clock(this.coverage.heardSeconds)).replace("%(all)s", clock(Math.round(this.seconds)));
     this.part("over").hidden = false;
     this.root.querySelectorAll(".transport button, .transport select").forEach((control) => (control.disabled = true));
