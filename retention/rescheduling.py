@@ -6,6 +6,7 @@ left alone: it is the sweep's.
 
 from __future__ import annotations
 
+import time
 from datetime import datetime
 from uuid import UUID
 
@@ -21,24 +22,28 @@ from retention.rules import CONSENT_WITHDRAWN, compute
 from retention.schedule import house, rules_in_force
 
 BATCH = 500
+BUDGET_S = 240.0  # a run leaves what it does not get done to the next, and the worker to other jobs
 FIRST = UUID(int=0)
 
 
 def reschedule(*, actor: Actor, now: datetime) -> int:
-    """Work off every policy change that is still on its way; return how many recordings it changed."""
-    changed = 0
-    while Rescheduling.objects.filter(finished_at__isnull=True).exists():
-        changed += _one_batch(actor=actor, now=now)
+    """Work off policy changes that are still on their way, as far as a run gets; return how many ends changed.
+
+    A change that another run is carrying is left to it.
+    """
+    changed, until = 0, time.monotonic() + BUDGET_S
+    while time.monotonic() < until and (done := _one_batch(actor=actor, now=now)) is not None:
+        changed += done
     return changed
 
 
 @transaction.atomic(durable=True)
-def _one_batch(*, actor: Actor, now: datetime) -> int:
+def _one_batch(*, actor: Actor, now: datetime) -> int | None:
     # The newest change looks at everything the older ones have not reached.
-    open_ones = Rescheduling.objects.select_for_update().filter(finished_at__isnull=True).order_by("pk")
-    under_way = list(open_ones)
+    free = Rescheduling.objects.select_for_update(skip_locked=True).filter(finished_at__isnull=True)
+    under_way = list(free.order_by("pk"))
     if not under_way:
-        return 0
+        return None
     newest = under_way[-1]
     Rescheduling.objects.filter(pk__in=[one.pk for one in under_way[:-1]]).update(finished_at=now)
     recordings = list(

@@ -16,9 +16,19 @@ from django.db.models.functions import Now
 from audit import trail
 from recordings import keys, tombstones
 from recordings.models import PendingObject, Recording, StoredKey
-from retention import certificate, claims, clock_guard, copies_gone, erasure, ledger, proof, sweep
+from retention import (
+    certificate,
+    claims,
+    clock_guard,
+    copies_gone,
+    erasure,
+    ledger,
+    proof,
+    rescheduling,
+    sweep,
+)
 from retention.errors import NoSuchErasure, NotStuck
-from retention.models import BEFORE_DESTRUCTION, Erasure, ErasureState, LedgerEntry
+from retention.models import BEFORE_DESTRUCTION, Erasure, ErasureState, LedgerEntry, Rescheduling
 from retention.periods import Period
 from tests.recordings.conftest import person
 from tests.retention.conftest import NOW, SWEEPER, due_call, exchange_actor, make_policy, run_sweep
@@ -187,6 +197,20 @@ def test_two_sweeps_at_once_keep_to_the_days_cap_together(fresh_database, monkey
 
     assert sorted(destroyed) == [0, 1]
     masters.forget_all()
+
+
+def test_a_change_of_policy_that_another_run_carries_is_left_to_it(fresh_database):
+    change = Rescheduling.objects.create(asked_at=NOW, asked_by=uuid4())
+
+    with psycopg.connect(fresh_database.environment["DATABASE_URL"]) as another:
+        another.execute("SELECT FROM retention_rescheduling FOR UPDATE")
+        assert rescheduling.reschedule(actor=SWEEPER, now=NOW) == 0
+        change.refresh_from_db()
+        assert change.finished_at is None
+    rescheduling.reschedule(actor=SWEEPER, now=NOW)
+
+    change.refresh_from_db()
+    assert change.finished_at == NOW
 
 
 def test_what_somebody_erases_at_this_moment_is_noticed_later(fresh_database):
