@@ -26,10 +26,11 @@ log = structlog.get_logger("recordings.renditions")
 
 def derive_copies(*, now: datetime) -> int:
     """Derive what is due, a batch of it; return how many recordings got their copies."""
-    due = (
-        Recording.objects.filter(derive_at__lte=now).order_by("derive_at", "pk").values_list("pk", flat=True)
+    due = Recording.objects.filter(derive_at__lte=now).order_by("derive_at", "pk")
+    found = list(due.values_list("pk", "derive_at")[:_BATCH])
+    return sum(
+        _derive_or_put_off(recording_id, now) for recording_id, at in found if _claim(recording_id, at, now)
     )
-    return sum(_derive_or_put_off(recording_id, now) for recording_id in list(due[:_BATCH]))
 
 
 def derive(recording_id: UUID, *, now: datetime) -> bool:
@@ -54,6 +55,12 @@ def derive(recording_id: UUID, *, now: datetime) -> bool:
         _put(recording, CopyKind.WAVEFORM, [peaks], waveforms.MEDIA_TYPE, facts, now=now)
     Recording.objects.filter(pk=recording_id).update(derive_at=None)
     return True
+
+
+def _claim(recording_id: UUID, derive_at: datetime | None, now: datetime) -> bool:
+    """Take a recording, unless another run has: its turn comes again later, should this run die."""
+    free = Recording.objects.filter(pk=recording_id, derive_at=derive_at)
+    return bool(free.update(derive_at=now + _TRY_AGAIN_AFTER))
 
 
 def _derive_or_put_off(recording_id: UUID, now: datetime) -> bool:

@@ -317,6 +317,19 @@ def test_a_run_of_moving_keys_that_is_out_of_time_leaves_the_rest_to_the_next(re
     assert moving.move_keys(now=NOW) == 1
 
 
+def test_two_runs_do_not_derive_the_same_copies(recording, monkeypatch):
+    derive, by_another_run = renditions.derive, []
+
+    def meanwhile(recording_id, *, now):
+        by_another_run.append(renditions.derive_copies(now=now))
+        return derive(recording_id, now=now)
+
+    monkeypatch.setattr(renditions, "derive", meanwhile)
+
+    assert renditions.derive_copies(now=NOW) == 1
+    assert by_another_run == [0]
+
+
 def test_a_recording_erased_while_its_copies_are_to_be_derived_is_passed_by(recording):
     recording.renditions.all().delete()
 
