@@ -97,7 +97,7 @@ class OrderExport(forms.Form):
         label=_("Why they are needed"),
         required=False,
         max_length=500,
-        help_text=_("Kept with the export's event, sealed."),
+        help_text=_("Needed if they are shown. Kept with the export's event, sealed."),
     )
 
     def clean_ground(self) -> str:

@@ -178,9 +178,11 @@ def test_the_page_says_plainly_that_nothing_is_anchored_outside(dpo, supervisor,
 def test_checking_again_finds_nothing_in_a_whole_trail(dpo, supervisor, fresh_database):
     record(actor_of(supervisor), at=clock.now())
     sequence()
+    assert "Check now" in dpo.get(reverse("audit:trail")).content.decode()
 
     page = dpo.post(reverse("audit:check"), follow=True).content.decode()
 
+    assert "Check again" in page
     assert "The trail is whole." in page
     assert AuditEvent.objects.get(action=Action.TRAIL_VERIFIED).body["facts"]["whole"] is True
 

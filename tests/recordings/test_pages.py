@@ -261,6 +261,7 @@ def test_the_dpo_sees_history_and_retention_and_cannot_open_it(dpo, recording):
 
 def test_an_erased_call_shows_its_tombstone_and_nothing_else(supervisor, recording):
     bury(recording, now=clock.now())
+    assert "Not yet" not in supervisor.get(reverse("recordings:list")).content.decode()
 
     answer = supervisor.get(page_of(recording))
 
