@@ -30,6 +30,8 @@ from retention.models import Erasure, ErasureState, Ground, Hold, HoldKind, Ledg
 
 log = structlog.get_logger("retention.erasure")
 
+# What a person may give as the ground (Art. 17(1) GDPR); the schedule knows its own.
+GROUNDS_TO_ORDER = (Ground.REQUEST, Ground.UNLAWFUL)
 CLAIMED = (ErasureState.CLAIMED,)
 OVER_CAP_RECHECK = timedelta(hours=1)
 HELD_RECHECK = timedelta(minutes=1)
@@ -41,9 +43,7 @@ REFUSED_BY = {
 }
 
 
-def erase_recording(
-    recording_id: UUID, *, ground: Ground = Ground.REQUEST, actor: Actor, now: datetime
-) -> Erasure:
+def erase_recording(recording_id: UUID, *, ground: Ground, actor: Actor, now: datetime) -> Erasure:
     """Make one recording unreadable for good, now; its copies follow with the next sweep.
 
     :raises AlreadyErased: if there is nothing left to erase.

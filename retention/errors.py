@@ -26,6 +26,13 @@ class PolicyInvalid(Invalid):
     title = _("The terms of this policy are not valid")
 
 
+class GroundNeeded(Invalid):
+    """Nothing is erased by hand without a ground: it stands in the proof."""
+
+    code = "ground-needed"
+    title = _("Say why this recording is erased: it stands in its proof")
+
+
 class NoSuchHold(Missing):
     """Unknown, or on a recording out of reach."""
 

@@ -10,6 +10,7 @@ from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
 from recordings.models import Basis
+from retention.erasure import GROUNDS_TO_ORDER
 from retention.models import RetentionPolicy, Unit
 from retention.periods import Period
 from retention.policies import Terms
@@ -30,6 +31,16 @@ _ANY = [("", _("any"))]
 def unit_choices() -> list[tuple[str, Any]]:
     """Return the units a policy may count in: seconds in trials only."""
     return [(unit.value, unit.label) for unit in Unit if unit is not Unit.SECONDS or settings.TRIAL]
+
+
+class GroundForm(forms.Form):
+    """Why a recording is erased now."""
+
+    ground = forms.ChoiceField(
+        label=_("Ground"),
+        choices=[("", _("Choose")), *((ground.value, ground.label) for ground in GROUNDS_TO_ORDER)],
+        help_text=_("It stands in the audit trail and in the proof."),
+    )
 
 
 class PolicyForm(forms.Form):

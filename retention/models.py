@@ -47,6 +47,7 @@ class Ground(models.TextChoices):
     CONSENT_WITHDRAWN = "consent-withdrawn", _("Consent was withdrawn and nothing else justifies keeping it")
     QUARANTINE_EXPIRED = "quarantine-expired", _("It stayed in quarantine without a lawful basis")
     REQUEST = "request", _("A person asked for erasure")
+    UNLAWFUL = "unlawful", _("It should not have been recorded or kept")
     TRIAL = "trial", _("Its trial policy of seconds ran out")
 
 

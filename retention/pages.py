@@ -16,9 +16,9 @@ from django.utils.translation import gettext as _
 
 from recordings.models import Recording
 from retention import claims, clock_guard, disclosures, erasure, figures, holds, proof, reasons
-from retention.errors import CountDiffers
-from retention.forms import HoldForm, NewHoldForm, ReasonForm
-from retention.models import Erasure, ErasureState, Hold, HoldKind
+from retention.errors import CountDiffers, GroundNeeded
+from retention.forms import GroundForm, HoldForm, NewHoldForm, ReasonForm
+from retention.models import Erasure, ErasureState, Ground, Hold, HoldKind
 from vault import clock
 from vault.access.api import CursorNotValid, KeyPages
 from vault.access.callers import actor_of
@@ -121,7 +121,11 @@ def erase(request: HttpRequest, recording_id: UUID) -> HttpResponse:
     """Erase one recording now: it cannot be undone, so its number is typed."""
     if request.POST.get("count", "").strip() != "1":
         raise CountDiffers
-    erasure.erase_recording(recording_id, actor=actor_of(request), now=clock.now())
+    form = GroundForm(request.POST)
+    if not form.is_valid():
+        raise GroundNeeded
+    ground = Ground(form.cleaned_data["ground"])
+    erasure.erase_recording(recording_id, ground=ground, actor=actor_of(request), now=clock.now())
     messages.success(request, _("The keys are destroyed: nobody can hear it any more. Its copies go next."))
     return redirect("retention:recording", recording_id)
 
@@ -222,6 +226,7 @@ def _render_recording(
         "is_held": any(hold.released_at is None for hold in found),
         "erasure": row,
         "hold_form": hold_form or HoldForm(),
+        "ground_form": GroundForm(),
     }
     return render(request, "retention/recording.html", context)
 

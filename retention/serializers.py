@@ -7,6 +7,7 @@ from typing import Any
 from rest_framework import serializers
 
 from recordings.models import Basis
+from retention.erasure import GROUNDS_TO_ORDER
 from retention.models import Erasure, ErasureState, Ground, Hold, HoldKind, RetentionPolicy, Unit
 from retention.periods import Period
 from retention.policies import Terms
@@ -150,7 +151,7 @@ class HoldPageOut(serializers.Serializer[Any]):
 class ErasureIn(serializers.Serializer[Any]):
     """Why a recording is erased now."""
 
-    ground = serializers.ChoiceField(choices=[Ground.REQUEST.value], default=Ground.REQUEST.value)
+    ground = serializers.ChoiceField(choices=[ground.value for ground in GROUNDS_TO_ORDER])
 
 
 class ErasureOut(serializers.ModelSerializer[Erasure]):

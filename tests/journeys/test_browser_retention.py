@@ -108,6 +108,7 @@ def test_erasing_by_hand_shows_its_count_and_asks_for_it(visit, dpo):
     dialog = page.get_by_role("dialog")
     expect(dialog).to_contain_text("This cannot be undone")
 
+    dialog.get_by_label("Ground").select_option("unlawful")
     dialog.get_by_label("Type the number to go on").fill("1")
     dialog.get_by_role("button", name="Erase 1").click()
 

@@ -10,7 +10,7 @@ from recordings.models import Recording
 from retention import clock_guard, erasure
 from retention.clock_rules import Doubt, Mark, Reading, is_cleared_by, judge
 from retention.errors import ClockDoubted
-from retention.models import ClockDoubt, ClockMark
+from retention.models import ClockDoubt, ClockMark, Ground
 from tests.retention.conftest import NOW, SWEEPER, run_sweep
 from tests.trail import events
 from vault import storage
@@ -99,7 +99,7 @@ def test_after_a_jump_nothing_is_erased_and_an_alarm_is_raised(due, katrien, jum
         with pytest.raises(ClockDoubted):
             run_sweep()
     with pytest.raises(ClockDoubted):
-        erasure.erase_recording(due.pk, actor=katrien, now=NOW)
+        erasure.erase_recording(due.pk, ground=Ground.REQUEST, actor=katrien, now=NOW)
 
     assert not Recording.objects.get(pk=due.pk).is_erased
     assert len(events("clock.doubted")) == 1

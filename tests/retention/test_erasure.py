@@ -11,7 +11,7 @@ from recordings.errors import AlreadyErased, NoSuchRecording, UnderLegalHold
 from recordings.models import Details, LawfulBasis, Party, Recording, Rendition, SourceIdentity, StoredKey
 from retention import claims, erasure, holds, ledger, policies, rescheduling, sweep
 from retention.errors import MustBeKept, NoSuchErasure
-from retention.models import Erasure, ErasureState, LedgerEntry
+from retention.models import Erasure, ErasureState, Ground, LedgerEntry
 from retention.periods import Period
 from tests.recordings import calls
 from tests.recordings.conftest import person
@@ -120,12 +120,12 @@ def test_an_erased_call_that_is_sent_again_is_refused(north, exchange, a_week):
 
 
 def test_the_dpo_erases_at_once_and_the_sweep_finishes(kept, katrien):
-    row = erasure.erase_recording(kept.pk, actor=katrien, now=NOW)
+    row = erasure.erase_recording(kept.pk, ground=Ground.REQUEST, actor=katrien, now=NOW)
 
     assert row.state == ErasureState.KEY_DESTROYED
     assert Recording.objects.get(pk=kept.pk).is_erased
     with pytest.raises(AlreadyErased):
-        erasure.erase_recording(kept.pk, actor=katrien, now=NOW)
+        erasure.erase_recording(kept.pk, ground=Ground.REQUEST, actor=katrien, now=NOW)
     assert run_sweep().certified == 1
     row.refresh_from_db()
     assert (row.ground, row.ordered_by) == ("request", katrien.id)
@@ -136,7 +136,7 @@ def test_the_dpo_may_not_erase_what_a_duty_still_keeps(north, exchange, katrien)
     recording = calls.bring_in(exchange)
 
     with pytest.raises(MustBeKept):
-        erasure.erase_recording(recording.pk, actor=katrien, now=NOW)
+        erasure.erase_recording(recording.pk, ground=Ground.REQUEST, actor=katrien, now=NOW)
 
     assert StoredKey.objects.filter(recording_id=recording.pk).exists()
 
@@ -145,7 +145,7 @@ def test_what_is_out_of_reach_cannot_be_erased(kept, exchange):
     stranger = person("sander@example.org", Role.SUPERVISOR, Team.objects.create(name="South"))
 
     with pytest.raises(NoSuchRecording):
-        erasure.erase_recording(kept.pk, actor=stranger, now=NOW)
+        erasure.erase_recording(kept.pk, ground=Ground.REQUEST, actor=stranger, now=NOW)
 
 
 def test_a_recording_that_is_not_being_erased_has_no_erasure(kept, katrien):
@@ -157,7 +157,7 @@ def test_a_legal_hold_forbids_the_dpos_erasure_and_leaves_everything_as_it_was(k
     holds.place_hold(kept.pk, reason="Dispute about the meter.", actor=katrien, now=NOW)
 
     with pytest.raises(UnderLegalHold):
-        erasure.erase_recording(kept.pk, actor=katrien, now=NOW)
+        erasure.erase_recording(kept.pk, ground=Ground.REQUEST, actor=katrien, now=NOW)
 
     assert StoredKey.objects.filter(recording_id=kept.pk).exists()
     assert not events("recording.erased")

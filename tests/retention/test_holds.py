@@ -25,7 +25,15 @@ from retention.errors import (
     ReasonMissing,
     RestrictedFromErasure,
 )
-from retention.models import BEFORE_DESTRUCTION, Erasure, ErasureState, Hold, LedgerEntry, RetentionPolicy
+from retention.models import (
+    BEFORE_DESTRUCTION,
+    Erasure,
+    ErasureState,
+    Ground,
+    Hold,
+    LedgerEntry,
+    RetentionPolicy,
+)
 from retention.periods import Period
 from tests.recordings import calls
 from tests.recordings.conftest import person
@@ -96,14 +104,14 @@ def test_a_restriction_and_a_freeze_stop_the_clock_too(due, katrien):
     with pytest.raises(AlreadyRestricted):
         holds.restrict(due.pk, reason="Art. 18.", actor=katrien, now=NOW)
     with pytest.raises(RestrictedFromErasure):
-        erasure.erase_recording(due.pk, actor=katrien, now=NOW)
+        erasure.erase_recording(due.pk, ground=Ground.REQUEST, actor=katrien, now=NOW)
     holds.freeze(due.pk, reason="Art. 15.", actor=katrien, now=NOW)
     holds.lift_restriction(due.pk, reason="Checked.", actor=katrien, now=NOW)
 
     run_sweep()
     assert not Recording.objects.get(pk=due.pk).is_erased
     with pytest.raises(Frozen):
-        erasure.erase_recording(due.pk, actor=katrien, now=NOW)
+        erasure.erase_recording(due.pk, ground=Ground.REQUEST, actor=katrien, now=NOW)
 
     holds.lift_freeze(due.pk, reason="Answered.", actor=katrien, now=NOW)
     run_sweep()
@@ -206,7 +214,7 @@ def test_hold_and_destruction_meet_never_both_never_neither(two_at_once, attempt
 
     outcomes = two_at_once(
         lambda: hold(recording, katrien),
-        lambda: erasure.erase_recording(recording.pk, actor=katrien, now=NOW),
+        lambda: erasure.erase_recording(recording.pk, ground=Ground.REQUEST, actor=katrien, now=NOW),
     )
 
     is_erased = Recording.objects.get(pk=recording.pk).is_erased

@@ -129,11 +129,13 @@ def test_a_hold_by_id_refuses_what_does_not_exist(dpo, db):
 def test_erasing_by_hand_wants_the_number_typed(dpo, kept):
     path = f"/retention/recordings/{kept.pk}/erase/"
 
-    assert dpo.post(path, {"count": "2"}).status_code == 409
+    assert dpo.post(path, {"count": "2", "ground": "unlawful"}).status_code == 409
+    assert dpo.post(path, {"count": "1"}).status_code == 400
     assert not Erasure.objects.exists()
 
-    assert dpo.post(path, {"count": "1"}, follow=True).status_code == 200
+    assert dpo.post(path, {"count": "1", "ground": "unlawful"}, follow=True).status_code == 200
     assert Recording.objects.get(pk=kept.pk).is_erased
+    assert Erasure.objects.get().ground == "unlawful"
 
 
 def test_the_page_of_an_erased_recording_says_why_it_is_gone(dpo, due):
@@ -151,6 +153,8 @@ def test_the_api_erases_tells_how_far_it_is_and_refuses_a_second_time(dpo, super
     path = f"/api/v1/recordings/{kept.pk}/erasure"
 
     assert supervisor.put(path, {"ground": "request"}, content_type="application/json").status_code == 403
+    assert dpo.put(path, {}, content_type="application/json").status_code == 400
+    assert dpo.put(path, {"ground": "expired"}, content_type="application/json").status_code == 400
     erased = dpo.put(path, {"ground": "request"}, content_type="application/json")
     again = dpo.put(path, {"ground": "request"}, content_type="application/json")
 

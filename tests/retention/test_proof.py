@@ -15,7 +15,7 @@ from audit.verify import verify_erasure
 from recordings.models import Recording
 from retention import certificate, proof
 from retention.errors import NoSuchErasure, NotYetCertified
-from retention.models import Erasure
+from retention.models import Erasure, Ground
 from retention.periods import Period
 from tests.audit.conftest import sequence
 from tests.recordings.conftest import person
@@ -132,7 +132,7 @@ def test_a_proof_is_refused_until_there_is_one(dpo):
 
     from retention import erasure
 
-    row = erasure.erase_recording(recording.pk, actor=dpo, now=NOW)
+    row = erasure.erase_recording(recording.pk, ground=Ground.REQUEST, actor=dpo, now=NOW)
     with pytest.raises(NotYetCertified):
         proof.read_proof(recording.pk, actor=dpo, now=NOW)
     with pytest.raises(NotYetCertified):

@@ -12,6 +12,7 @@ from recordings.errors import AlreadyErased
 from recordings.lawful_bases import NewBasis
 from recordings.models import Recording
 from retention import erasure, holds
+from retention.models import Ground
 from vault.demo import calls, dialogues, organisation
 from vault.demo.calls import CALLS, DemoCall
 from vault.demo.keepsake import Keepsake
@@ -80,7 +81,7 @@ def _bring_into_state(recording: Recording, call: DemoCall, *, dpo: Actor, now: 
             said = NewBasis(1, purpose, "consent", "withdrawn", at, "spoken", audio_offset_ms=offset_ms)
             lawful_bases.record_basis(recording.pk, said, actor=dpo, now=now)
     elif call.state == "erased":
-        erasure.erase_recording(recording.pk, actor=dpo, now=now)
+        erasure.erase_recording(recording.pk, ground=Ground.REQUEST, actor=dpo, now=now)
 
 
 def _in_pieces(content: bytes) -> Iterator[bytes]:
