@@ -1,7 +1,7 @@
 """Carry a changed policy through the recordings that are already here, in batches, by id.
 
-How far it has come is in the database, so a crash costs one batch at most. A recording whose end has passed is
-left alone: it is the sweep's.
+How far it has come is in the database, so a crash costs one batch at most. What is not erased yet gets its new end,
+also where the old one has passed; only what is due because consent was withdrawn is left to the sweep.
 """
 
 from __future__ import annotations
