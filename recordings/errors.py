@@ -54,10 +54,21 @@ class ConsentWithdrawn(Forbidden):
 
 
 class PlaybackEnded(Forbidden):
-    """The grant is over."""
+    """The grant is over; says because of what, each time it is asked."""
 
     code = "playback-ended"
     title = gettext_noop("Your permission to listen has ended")
+
+    def __init__(self, *, because: str) -> None:
+        super().__init__(_WHY_ENDED.get(because, ""), code=because)
+
+
+_WHY_ENDED = {
+    **{refusal.code: refusal.title for refusal in (Quarantined, Restricted, NoLawfulBasis, ConsentWithdrawn)},
+    "disabled": gettext_noop("Your account was disabled"),
+    "role-lost": gettext_noop("Your role no longer allows you to listen"),
+    "out-of-reach": gettext_noop("This call is no longer within your reach"),
+}
 
 
 class UnsupportedAudio(Invalid):

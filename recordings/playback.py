@@ -233,7 +233,7 @@ def _stand(grant_id: UUID, actor: Actor, now: datetime) -> Standing:
     try:
         check_playable(stands.grant.recording, stands.grant.purpose)
     except Refusal as refusal:
-        raise PlaybackEnded(refusal.detail, code=refusal.reason) from None
+        raise PlaybackEnded(because=refusal.reason) from None
     return stands
 
 

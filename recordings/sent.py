@@ -122,7 +122,7 @@ def _require_standing(grant_id: UUID) -> None:
     standing.forget(grant_id)
     if state == State.ERASED:
         raise AlreadyErased
-    raise PlaybackEnded(code=because or (Restricted.code if is_restricted else Quarantined.code))
+    raise PlaybackEnded(because=because or (Restricted.code if is_restricted else Quarantined.code))
 
 
 def _begin(grant_id: UUID, windows: list[Window], new: list[Window], now: datetime) -> None:

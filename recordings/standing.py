@@ -88,9 +88,9 @@ def load(grant_id: UUID, *, actor: Actor, now: datetime) -> Standing:
     if granted.recording.is_erased:
         raise AlreadyErased
     if granted.ended_at is not None:
-        raise PlaybackEnded(code=granted.ended_because)
+        raise PlaybackEnded(because=granted.ended_because)
     if granted.expires_at <= now:
-        raise PlaybackEnded(code="expired")
+        raise PlaybackEnded(because="expired")
     _check_person(granted.account_id, granted.recording)
     rendition = playable_copy(granted.recording_id)
     return Standing(granted, rendition, AudioFormat.from_facts(rendition.facts))
@@ -150,10 +150,10 @@ def _check_person(account_id: UUID, recording: Recording) -> None:
     """Refuse who has been disabled, has lost the role, or has left the team since."""
     person = User.objects.filter(pk=account_id, is_active=True).first()
     if person is None:
-        raise PlaybackEnded(code="disabled")
+        raise PlaybackEnded(because="disabled")
     if Role(person.role) not in ROLES_ALLOWED[Permission.RECORDING_PLAY]:
-        raise PlaybackEnded(code="role-lost")
+        raise PlaybackEnded(because="role-lost")
     teams = Membership.objects.filter(user=person).values_list("team_id", flat=True)
     now_acting = Actor(ActorKind.PERSON, person.pk, role=person.role, teams=frozenset(teams))
     if not Recording.objects.filter(reach_of(now_acting), pk=recording.pk).exists():
-        raise PlaybackEnded(code="out-of-reach")
+        raise PlaybackEnded(because="out-of-reach")

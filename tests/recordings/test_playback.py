@@ -317,6 +317,9 @@ def test_what_no_longer_holds_ends_running_playback_within_two_seconds(recording
     assert ended.value.reason == code
     assert facts(events(Action.PLAYBACK_CLOSED)[0])["why"] == code
     assert PlaybackGrant.objects.get().ended_because == code
+    with pytest.raises(PlaybackEnded) as asked_again:
+        playback.check_standing(token, actor=ines, now=LATER)
+    assert asked_again.value.detail == ended.value.detail != PlaybackEnded.title
 
 
 def test_an_erased_recording_is_gone_for_who_was_listening(recording, ines):
