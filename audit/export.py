@@ -25,6 +25,7 @@ from vault import kms, storage
 from vault.crypto import container
 from vault.crypto.container import CopyKind, Opener, Sealer
 from vault.errors import Conflict, Invalid, Missing, gettext_noop
+from vault.kms import Duty, keks
 
 KEK = "exports"
 FORMATS = ("jsonl", "csv")
@@ -211,8 +212,8 @@ def _make(export: Export, now: datetime) -> bool:
     store.delete([export.object_name])  # what an earlier attempt left
     data_key_id, data_key = uuid4(), os.urandom(32)
     context = container.context(export.id, data_key_id, CopyKind.EXPORT)
-    kms.service().ensure_key(KEK)
-    wrapped = kms.service().wrap(KEK, data_key, context)
+    keks.ensure(KEK)
+    wrapped = kms.service(Duty.INGEST).wrap(KEK, data_key, context)
     sealer = Sealer(data_key, context)
 
     def note_progress(done: int) -> None:
@@ -252,7 +253,7 @@ def _opener(export: Export) -> Opener | None:
     if export.wrapped_key is None or export.header is None or export.data_key_id is None:
         return None
     context = container.context(export.id, export.data_key_id, CopyKind.EXPORT)
-    data_key = kms.service().unwrap(KEK, bytes(export.wrapped_key), context)
+    data_key = kms.service(Duty.INGEST).unwrap(KEK, bytes(export.wrapped_key), context)
     return Opener(data_key, context, bytes(export.header), export.sealed_bytes or 0)
 
 

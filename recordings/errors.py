@@ -114,6 +114,13 @@ class UploadTooLate(Conflict):
     title = gettext_noop("The upload was given up after a silence; nothing was kept, send it again")
 
 
+class KeyReplaced(Unavailable):
+    """The key that wraps the data key was destroyed or replaced while the copy was on its way."""
+
+    code = "key-replaced"
+    title = gettext_noop("A key was replaced at this very moment; nothing was kept, send it again")
+
+
 class AudioTooLarge(Invalid):
     """More than this vault takes in one piece."""
 

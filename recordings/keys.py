@@ -20,8 +20,9 @@ from vault.crypto import container
 from vault.crypto.container import CopyKind
 from vault.crypto.fields import unwrap_key, wrap_key
 from vault.errors import Unavailable, gettext_noop
-from vault.kms import masters
+from vault.kms import Duty, KeyDestroyed, keks, masters
 from vault.kms.memory import KeyCache
+from vault.kms.models import Kek, KekState
 
 FIELDS = 32  # the kind of a recording's field key; others are of vault.crypto.container.CopyKind
 OPEN_MONTH = "open"
@@ -61,11 +62,30 @@ def new_data_key(recording_id: UUID, kind: CopyKind, *, month: str, now: datetim
     """Make a data key for one object; the row is yours to save in the transaction that uses the object."""
     key_id, data_key = uuid4(), os.urandom(32)
     kek = kek_for_audio(month)
-    service = kms.service()
-    service.ensure_key(kek)
+    keks.ensure(kek)
+    service = kms.service(Duty.INGEST)
     wrapped = service.wrap(kek, data_key, container.context(recording_id, key_id, kind))
-    row = StoredKey(id=key_id, recording_id=recording_id, kind=kind, kek=kek, wrapped=wrapped, created_at=now)
+    row = StoredKey(
+        id=key_id,
+        recording_id=recording_id,
+        kind=kind,
+        kek=kek,
+        kek_version=service.version_of(wrapped),
+        wrapped=wrapped,
+        created_at=now,
+    )
     return row, data_key
+
+
+def refresh(row: StoredKey, data_key: bytes) -> None:
+    """Wrap a key again that is not stored yet, if its version was given up while the upload lasted."""
+    kek = Kek.objects.get(pk=row.kek)
+    if kek.state != KekState.ACTIVE:
+        raise KeyDestroyed
+    if row.kek_version < kek.oldest_version:
+        service = kms.service(Duty.INGEST)
+        row.wrapped = service.wrap(row.kek, data_key, _context_of(row))
+        row.kek_version = service.version_of(row.wrapped)
 
 
 def open_data_key(rendition: Rendition) -> bytes:
@@ -79,7 +99,7 @@ def open_data_key(rendition: Rendition) -> bytes:
     row = StoredKey.objects.filter(pk=rendition.key_id, recording_id=rendition.recording_id).first()
     if row is None:
         raise KeyGone
-    data_key = _unwrap(row)
+    data_key = _unwrap(row, Duty.PLAYBACK)
     _opened.put(name, data_key)
     return data_key
 
@@ -139,28 +159,32 @@ def forget_cached(recording_id: UUID, key_ids: Iterable[UUID] = ()) -> None:
         _opened.forget((recording_id, key_id))
 
 
-def rewrapped(recording_id: UUID, month: str) -> dict[UUID, tuple[str, bytes]]:
-    """Return name and wrapped form of each of a recording's keys under another month, by the key's id.
+def moved_to(recording_id: UUID, month: str) -> list[StoredKey]:
+    """Return each of a recording's keys as it is to be stored under another month, unsaved.
 
     Calls the service, so it comes before the transaction that writes what it returns.
     """
     prepare(month)
-    service = kms.service()
-    service.ensure_key(kek_for_audio(month))
-    moved: dict[UUID, tuple[str, bytes]] = {}
-    for row in StoredKey.objects.filter(recording_id=recording_id):
+    kek = kek_for_audio(month)
+    keks.ensure(kek)
+    service = kms.service(Duty.MOVING)
+    rows = list(StoredKey.objects.filter(recording_id=recording_id).order_by("pk"))
+    for row in rows:
         if row.kind == FIELDS:
-            moved[row.id] = wrap_field_key(recording_id, row.id, open_field_key(recording_id), month=month)
+            field_key = open_field_key(recording_id)
+            row.kek, row.wrapped = wrap_field_key(recording_id, row.id, field_key, month=month)
         else:
-            context = container.context(recording_id, row.id, CopyKind(row.kind))
-            kek = kek_for_audio(month)
-            moved[row.id] = (kek, service.wrap(kek, _unwrap(row), context))
-    return moved
+            row.wrapped = service.wrap(kek, _unwrap(row, Duty.MOVING), _context_of(row))
+            row.kek, row.kek_version = kek, service.version_of(row.wrapped)
+    return rows
 
 
-def _unwrap(row: StoredKey) -> bytes:
-    context = container.context(row.recording_id, row.id, CopyKind(row.kind))
-    return kms.service().unwrap(row.kek, bytes(row.wrapped), context)
+def _unwrap(row: StoredKey, duty: Duty) -> bytes:
+    return kms.service(duty).unwrap(row.kek, bytes(row.wrapped), _context_of(row))
+
+
+def _context_of(row: StoredKey) -> bytes:
+    return container.context(row.recording_id, row.id, CopyKind(row.kind))
 
 
 def _field_master(month: str) -> str:

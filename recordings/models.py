@@ -304,11 +304,61 @@ class StoredKey(models.Model):
         help_text="Kind of copy (vault.crypto.container.CopyKind), 32 = fields."
     )
     kek = models.CharField(max_length=40, help_text="Key-encryption key, or field master, that wraps it.")
+    kek_version = models.PositiveIntegerField(
+        default=0, help_text="Version of the key-encryption key; 0 under a field master, which has none."
+    )
     wrapped = models.BinaryField()
     created_at = models.DateTimeField()
 
+    class Meta:
+        indexes = [models.Index(fields=["kek", "kek_version", "id"], name="storedkey_by_kek")]
+
     def __str__(self) -> str:
         return str(self.id)
+
+
+class KeyWorkKind(models.TextChoices):
+    """Why a key-encryption key gets a new version."""
+
+    ROTATE = "rotate", "New version"
+    HARDEN = "harden", "New version, older ones destroyed"
+    REPLACE = "replace", "Replaced because it may be known to others"
+
+
+class KeyWork(models.Model):
+    """A new version of one key-encryption key, and how far its data keys have come. Holds no personal data.
+
+    It stands still after any crash and goes on from where it stood.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    kek = models.CharField(max_length=80)
+    kind = models.CharField(max_length=8, choices=KeyWorkKind)
+    asked_by = models.UUIDField(null=True, help_text="The account; none: the schedule or a command.")
+    asked_at = models.DateTimeField()
+    version = models.PositiveIntegerField(null=True, help_text="The new version; none: not made yet.")
+    after = models.UUIDField(null=True, help_text="The last data key that was looked at.")
+    total = models.BigIntegerField(default=0)
+    rewrapped = models.BigIntegerField(default=0)
+    refused = models.BigIntegerField(
+        default=0, help_text="Keys that do not unwrap: altered, or of another recording."
+    )
+    moved_at = models.DateTimeField(help_text="When it last got on.")
+    finished_at = models.DateTimeField(null=True)
+    stuck_at = models.DateTimeField(null=True, help_text="When it was given up for somebody to look at.")
+
+    class Meta:
+        indexes = [models.Index(fields=["kek", "-asked_at"], name="keywork_of_a_kek")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["kek"],
+                name="keywork_is_one_at_a_time",
+                condition=Q(finished_at__isnull=True),
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.kek}"
 
 
 class Rendition(models.Model):

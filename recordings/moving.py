@@ -46,17 +46,16 @@ def move(recording_id: UUID, *, actor: Actor, now: datetime) -> bool:
     """Wrap a recording's keys under the month of its planned end, and index it there; say if it was moved."""
     recording = Recording.objects.require_kept(recording_id)
     month = recording.planned_month
-    rewrapped = keys.rewrapped(recording_id, month)
+    moved = keys.moved_to(recording_id, month)
     details = fields.open_details(recording)
     with transaction.atomic(durable=True):
         recording = Recording.objects.select_for_update().require_kept(recording_id)
         there = StoredKey.objects.select_for_update().filter(recording_id=recording_id)
-        # A key that came or a plan that changed meanwhile: the next sweep begins again.
-        if recording.planned_month != month or {row.pk for row in there} != rewrapped.keys():
+        # A key that came or a plan that changed meanwhile: the next sweep begins again. One that was wrapped
+        # under a newer version of its old key is the same key: what was made of it here holds.
+        if recording.planned_month != month or {row.pk for row in there} != {row.pk for row in moved}:
             return False
-        for row in there:
-            row.kek, row.wrapped = rewrapped[row.pk]
-            row.save(update_fields=["kek", "wrapped"])
+        StoredKey.objects.bulk_update(moved, ["kek", "kek_version", "wrapped"])
         _index(recording_id, details, month)
         before, recording.key_month = recording.key_month, month
         recording.save(update_fields=["key_month"])
@@ -65,7 +64,7 @@ def move(recording_id: UUID, *, actor: Actor, now: datetime) -> bool:
             actor=actor,
             target=Ref("recording", str(recording_id)),
             at=now,
-            keys=len(rewrapped),
+            keys=len(moved),
             old=before,
             new=month,
         )

@@ -16,10 +16,10 @@ from uuid import UUID
 
 import structlog
 from cryptography.utils import Buffer
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
 from recordings import keys
-from recordings.errors import UploadTooLate, UploadUnderWay
+from recordings.errors import KeyReplaced, UploadTooLate, UploadUnderWay
 from recordings.models import PendingObject, Recording, Rendition, StoredKey
 from vault import storage
 from vault.crypto import container
@@ -74,6 +74,7 @@ def put_sealed(
     row, data_key = keys.new_data_key(pending.recording_id, kind, month=month, now=now)
     sealer = Sealer(data_key, container.context(pending.recording_id, row.pk, kind))
     stored = storage.store().put(pending.object_name, sealer.seal(_renewing(pieces, pending, now)))
+    keys.refresh(row, data_key)
     return SealedObject(
         name=pending.object_name,
         version=stored.version,
@@ -98,11 +99,15 @@ def take_into_use(
     """Make the object a rendition, key row first, within the caller's transaction.
 
     :raises UploadTooLate: if the sweep has given the object up.
+    :raises KeyReplaced: if what wraps its key was given up this very moment.
     """
     claim = PendingObject.objects.select_for_update().filter(pk=pending.pk, is_condemned=False)
     if not claim.exists():
         raise UploadTooLate
-    sealed.key.save(force_insert=True)
+    try:
+        sealed.key.save(force_insert=True)
+    except IntegrityError as error:
+        raise KeyReplaced from error
     rendition = Rendition.objects.create(
         recording=recording,
         kind=pending.kind,

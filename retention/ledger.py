@@ -23,6 +23,7 @@ from retention.models import LedgerEntry, LedgerKind
 from vault import kms, storage
 from vault.crypto.errors import NotAuthentic
 from vault.crypto.fields import open_field, seal_field
+from vault.kms import Duty, keks
 
 log = structlog.get_logger("retention.ledger")
 
@@ -103,9 +104,9 @@ def _line(entry: LedgerEntry) -> dict[str, object]:
 
 
 def _seal(name: str, number: int, entries: list[dict[str, object]]) -> bytes:
-    service, key = kms.service(), os.urandom(32)
-    service.ensure_key(KEK)
-    wrapped = service.wrap(KEK, key, _CONTEXT + name.encode())
+    key = os.urandom(32)
+    keks.ensure(KEK)
+    wrapped = kms.service(Duty.INGEST).wrap(KEK, key, _CONTEXT + name.encode())
     body = json.dumps({"number": number, "entries": entries}, sort_keys=True).encode()
     return MAGIC + len(wrapped).to_bytes(2, "big") + wrapped + seal_field(key, body, _CONTEXT + name.encode())
 
@@ -115,7 +116,7 @@ def _open(name: str, sealed: bytes) -> bytes:
         raise NotAuthentic
     start = len(MAGIC) + 2
     end = start + int.from_bytes(sealed[len(MAGIC) : start], "big")
-    key = kms.service().unwrap(KEK, sealed[start:end], _CONTEXT + name.encode())
+    key = kms.service(Duty.INGEST).unwrap(KEK, sealed[start:end], _CONTEXT + name.encode())
     return open_field(key, sealed[end:], _CONTEXT + name.encode())
 
 

@@ -65,23 +65,26 @@ class House:
 
 
 def compute(rules: Sequence[Rule], call: CallFacts, *, house: House, now: datetime) -> Plan:
-    """Return when the call goes, and by which rule. ``now`` counts only for a withdrawn consent."""
+    """Return when the call goes, and by which rule.
+
+    ``now`` counts for a withdrawn consent, and for the keys of what is overdue already.
+    """
     applying = [rule for rule in rules if rule.applies_to(call)]
     if call.basis_status == WITHDRAWN:
         return _after_withdrawal(applying, call, house, now)
     if call.basis_status == REFUSED:
-        return _unfounded(call.ingested_at + AFTER_REFUSAL, CONSENT_REFUSED)
+        return _unfounded(call.ingested_at + AFTER_REFUSAL, CONSENT_REFUSED, now)
     if call.is_quarantined:
-        return _unfounded(call.ingested_at + house.quarantine, IN_QUARANTINE)
+        return _unfounded(call.ingested_at + house.quarantine, IN_QUARANTINE, now)
     if not applying:
-        return _plan(None, floor=None, rule=None, why=NO_POLICY)
+        return _plan(None, floor=None, rule=None, why=NO_POLICY, now=now)
 
     floor = _latest_floor(applying, call, house)
     ceilings = [(end_of(call.ended_at, rule.keep_at_most, house.zone), rule) for rule in applying]
     ceiling, deciding = min(ceilings, key=lambda pair: (pair[0], pair[1].name, pair[1].policy_id))
     if floor is not None and floor > ceiling:
-        return _plan(None, floor=floor, rule=None, why=IN_CONFLICT)
-    return _plan(ceiling, floor=floor, rule=deciding, why=BY_POLICY)
+        return _plan(None, floor=floor, rule=None, why=IN_CONFLICT, now=now)
+    return _plan(ceiling, floor=floor, rule=deciding, why=BY_POLICY, now=now)
 
 
 def is_trial(rule: Rule) -> bool:
@@ -98,14 +101,14 @@ def _after_withdrawal(applying: Sequence[Rule], call: CallFacts, house: House, n
     ]
     lasting = [(end, rule) for end, rule in duties if end > now]
     if not lasting:
-        return _plan(now, floor=None, rule=None, why=CONSENT_WITHDRAWN)
+        return _plan(now, floor=None, rule=None, why=CONSENT_WITHDRAWN, now=now)
     end, rule = max(lasting, key=lambda pair: (pair[0], pair[1].name, pair[1].policy_id))
-    return _plan(end, floor=end, rule=rule, why=DUTY_AFTER_WITHDRAWAL)
+    return _plan(end, floor=end, rule=rule, why=DUTY_AFTER_WITHDRAWAL, now=now)
 
 
-def _unfounded(expires_at: datetime, why: str) -> Plan:
+def _unfounded(expires_at: datetime, why: str, now: datetime) -> Plan:
     """Give a call without a lawful basis its own ceiling; no duty to keep can rest on nothing."""
-    return _plan(expires_at, floor=None, rule=None, why=why)
+    return _plan(expires_at, floor=None, rule=None, why=why, now=now)
 
 
 def _latest_floor(applying: Sequence[Rule], call: CallFacts, house: House) -> datetime | None:
@@ -117,11 +120,14 @@ def _latest_floor(applying: Sequence[Rule], call: CallFacts, house: House) -> da
     return max(floors, default=None)
 
 
-def _plan(expires_at: datetime | None, *, floor: datetime | None, rule: Rule | None, why: str) -> Plan:
+def _plan(
+    expires_at: datetime | None, *, floor: datetime | None, rule: Rule | None, why: str, now: datetime
+) -> Plan:
     return Plan(
         expires_at=expires_at,
         keep_until_at_least=floor,
-        month=expires_at.astimezone(UTC).strftime("%Y-%m") if expires_at else OPEN,
+        # What is overdue when it comes gets this month's keys: those of a month that has passed may be gone.
+        month=f"{max(expires_at, now).astimezone(UTC):%Y-%m}" if expires_at else OPEN,
         policy_id=rule.policy_id if rule else None,
         policy_version=rule.version if rule else None,
         policy_name=rule.name if rule else "",

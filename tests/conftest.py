@@ -12,7 +12,7 @@ from django.core.cache import cache
 from django.utils import translation
 
 from tests import databases
-from vault.kms import masters
+from vault.kms import keks, masters
 
 
 @dataclass(frozen=True)
@@ -65,6 +65,7 @@ def _empty_cache() -> None:
     """
     cache.clear()
     masters.forget_all()
+    keks.forget()
 
 
 @pytest.fixture(autouse=True)

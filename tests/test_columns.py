@@ -78,8 +78,14 @@ SORTED: dict[str, Sorted] = {
     "jobs.Heartbeat": Sorted(
         none="job started_at finished_at failed_at error done",
     ),
+    "kms.Kek": Sorted(
+        none=(
+            "name state oldest_version made_at made_ahead is_recorded rotated_at hardened_at closed_at "
+            "destroyed_at"
+        ),
+    ),
     "kms.Master": Sorted(
-        none="id name kek wrapped created_at",
+        none="id name kek kek_version wrapped created_at",
     ),
     "recordings.Details": Sorted(
         sealed="source_sealed reference_sealed extra_sealed",
@@ -102,6 +108,11 @@ SORTED: dict[str, Sorted] = {
     "recordings.Party": Sorted(
         sealed="number_sealed name_sealed ref_sealed",
         none="id recording_id position role channel number_index",
+    ),
+    "recordings.KeyWork": Sorted(
+        none=(
+            "id kek kind asked_by asked_at version after total rewrapped refused moved_at finished_at stuck_at"
+        ),
     ),
     "recordings.PendingObject": Sorted(
         none="object_name recording_id kind lease_until is_condemned",
@@ -133,7 +144,7 @@ SORTED: dict[str, Sorted] = {
         none="digest recording_id plain_sha256_keyed",
     ),
     "recordings.StoredKey": Sorted(
-        none="id recording_id kind kek wrapped created_at",
+        none="id recording_id kind kek kek_version wrapped created_at",
     ),
     "retention.ClockDoubt": Sorted(
         none="id because off_by_s began_at ended_at ended_by",

@@ -32,7 +32,7 @@ def ready(request: HttpRequest) -> JsonResponse:
         "database": _answers("database", _ask_database),
         "cache": _answers("cache", lambda: cache.get("health")),
         "store": _answers("store", lambda: storage.store().check()),
-        "keys": _answers("keys", lambda: kms.service().check()),
+        "keys": _answers("keys", kms.check),
     }
     is_ready = all(parts.values())
     return JsonResponse(

@@ -51,6 +51,8 @@ APPLICATION: dict[str, frozenset[str]] = {
     "retention_clockdoubt": APPEND_AND_MARK,
     # Keys, jobs
     "kms_master": WRITE,
+    "kms_kek": APPEND_AND_MARK,
+    "recordings_keywork": APPEND_AND_MARK,
     "jobs_heartbeat": WRITE,
     # People and sign-in
     "access_user": WRITE,

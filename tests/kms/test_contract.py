@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from vault.kms import KeyDestroyed, KeyMissing, UnwrapRefused
+from vault.kms import KeyDestroyed, KeyMissing, UnwrapRefused, WrappedKey
 
 NAME = "audio-2027-02"
 CONTEXT = b"callvault/v1\0 one recording"
@@ -18,6 +18,11 @@ def wrapped(keys) -> bytes:
     keys.ensure_key(NAME)
     wrapped: bytes = keys.wrap(NAME, KEY, CONTEXT)
     return wrapped
+
+
+def rewrap(keys, wrapped: bytes) -> bytes | None:
+    (rewrapped,) = keys.rewrap(NAME, [WrappedKey(wrapped, CONTEXT)])
+    return rewrapped
 
 
 def test_a_wrapped_key_is_unwrapped(keys, wrapped):
@@ -69,25 +74,37 @@ def test_after_a_rotation_old_wraps_open_and_new_ones_are_of_the_new_version(key
 
 
 def test_rewrapping_moves_a_key_to_the_newest_version_once(keys, wrapped):
-    assert keys.rewrap(NAME, wrapped, CONTEXT) == wrapped
+    assert rewrap(keys, wrapped) == wrapped
+    newest = keys.rotate(NAME)
+
+    rewrapped = rewrap(keys, wrapped)
+
+    assert rewrapped not in (None, wrapped)
+    assert keys.version_of(rewrapped) == newest == keys.version_of(wrapped) + 1
+    assert keys.unwrap(NAME, rewrapped, CONTEXT) == KEY
+    assert rewrap(keys, rewrapped) == rewrapped
+
+
+def test_a_key_that_cannot_be_rewrapped_does_not_hold_up_the_others(keys, wrapped):
+    others = [os.urandom(32) for _ in range(300)]
+    rows = [WrappedKey(keys.wrap(NAME, key, CONTEXT), CONTEXT) for key in others]
+    rows.insert(150, WrappedKey(wrapped, CONTEXT + b"x"))
+    rows.insert(17, WrappedKey(b"no wrapped key at all", CONTEXT))
     keys.rotate(NAME)
 
-    rewrapped = keys.rewrap(NAME, wrapped, CONTEXT)
+    rewrapped = keys.rewrap(NAME, rows)
 
-    assert rewrapped != wrapped
-    assert keys.unwrap(NAME, rewrapped, CONTEXT) == KEY
-    assert keys.rewrap(NAME, rewrapped, CONTEXT) == rewrapped
-    with pytest.raises(UnwrapRefused):
-        keys.rewrap(NAME, wrapped, CONTEXT + b"x")
+    assert [index for index, each in enumerate(rewrapped) if each is None] == [17, 151]
+    assert [keys.unwrap(NAME, each, CONTEXT) for each in rewrapped if each is not None] == others
 
 
 def test_hardening_keeps_what_was_rewrapped_and_loses_the_rest(keys, wrapped):
     erased = keys.wrap(NAME, os.urandom(32), CONTEXT)
-    keys.rotate(NAME)
-    kept = keys.rewrap(NAME, wrapped, CONTEXT)
+    newest = keys.rotate(NAME)
+    kept = rewrap(keys, wrapped)
 
-    keys.trim(NAME)
-    keys.trim(NAME)
+    keys.trim(NAME, oldest=newest)
+    keys.trim(NAME, oldest=newest)
 
     assert keys.unwrap(NAME, kept, CONTEXT) == KEY
     for lost in (wrapped, erased):
@@ -102,11 +119,11 @@ def test_a_destroyed_key_opens_nothing_and_its_name_is_never_used_again(keys, wr
 
     for act in (
         lambda: keys.unwrap(NAME, wrapped, CONTEXT),
-        lambda: keys.rewrap(NAME, wrapped, CONTEXT),
+        lambda: rewrap(keys, wrapped),
         lambda: keys.wrap(NAME, KEY, CONTEXT),
         lambda: keys.ensure_key(NAME),
         lambda: keys.rotate(NAME),
-        lambda: keys.trim(NAME),
+        lambda: keys.trim(NAME, oldest=1),
     ):
         with pytest.raises(KeyDestroyed):
             act()
@@ -114,6 +131,14 @@ def test_a_destroyed_key_opens_nothing_and_its_name_is_never_used_again(keys, wr
     assert info.versions == 0
     assert info.destroyed_at is not None
     assert info.destroyed_at >= info.created_at
+
+
+def test_nothing_is_trimmed_that_would_leave_no_version(keys, wrapped):
+    for oldest in (0, 2):
+        with pytest.raises(ValueError, match="version"):
+            keys.trim(NAME, oldest=oldest)
+
+    assert keys.unwrap(NAME, wrapped, CONTEXT) == KEY
 
 
 def test_destroying_one_key_leaves_the_others(keys, wrapped):
@@ -130,7 +155,7 @@ def test_a_key_that_never_was_is_missing(keys, wrapped):
         lambda: keys.wrap("audio-1999-01", KEY, CONTEXT),
         lambda: keys.unwrap("audio-1999-01", wrapped, CONTEXT),
         lambda: keys.rotate("audio-1999-01"),
-        lambda: keys.trim("audio-1999-01"),
+        lambda: keys.trim("audio-1999-01", oldest=1),
         lambda: keys.destroy("audio-1999-01"),
     ):
         with pytest.raises(KeyMissing):

@@ -15,7 +15,7 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 
 from vault import kms
-from vault.kms import KeyManagementUnavailable, files
+from vault.kms import Duty, KeyManagementUnavailable, files
 from vault.kms.keyring import Keyring
 from vault.kms.master import GivenMaster, MasterFile, Passphrase
 
@@ -137,7 +137,7 @@ def test_trimming_makes_older_copies_worthless_too(keyring, wrapped, keyring_fil
     keyring.rotate(NAME)
     shutil.copy(keyring_file, copy)
 
-    keyring.trim(NAME)
+    keyring.trim(NAME, oldest=2)
 
     with pytest.raises(KeyManagementUnavailable):
         Keyring(copy, MasterFile(master_file)).unwrap(NAME, wrapped, CONTEXT)
@@ -293,32 +293,32 @@ def test_a_lock_that_is_never_released_is_given_up(keyring, wrapped, keyring_fil
 
 
 def test_the_settings_give_a_keyring_and_its_command_leaves_it_as_it_is(capsys):
-    service = kms.service()
+    service = kms.service(Duty.ROTATION)
     service.ensure_key("audio-open")
 
     call_command("create_keyring")
 
     assert "audio-open" in [each.name for each in service.describe()]
-    assert kms.service() is service
+    assert kms.service(Duty.ROTATION) is service
 
 
 def test_the_command_makes_the_first_keyring(settings, keyring_file, capsys):
     settings.KMS_KEYRING, settings.KMS_MASTER_FILE, settings.KMS_MASTER = str(keyring_file), "", "ab" * 32
-    kms.service.cache_clear()
+    kms.forget_services()
     try:
         with pytest.raises(KeyManagementUnavailable):
-            kms.service().ensure_key(NAME)
+            kms.service(Duty.ROTATION).ensure_key(NAME)
         call_command("create_keyring")
-        kms.service().ensure_key(NAME)
+        kms.service(Duty.ROTATION).ensure_key(NAME)
     finally:
-        kms.service.cache_clear()
+        kms.forget_services()
 
 
 def test_the_command_says_in_a_sentence_what_is_wrong(settings, keyring_file):
     settings.KMS_KEYRING = str(keyring_file / "not" / "there")
-    kms.service.cache_clear()
+    kms.forget_services()
     try:
         with pytest.raises(CommandError):
             call_command("create_keyring")
     finally:
-        kms.service.cache_clear()
+        kms.forget_services()

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from django.db import connection, transaction
 
-from vault.kms import KeyDestroyed, masters, service
+from vault.kms import Duty, KeyDestroyed, masters, service
 from vault.kms.models import Master
 
 NAME, KEK = "fields/2027-02", "fields-2027-02"
@@ -55,7 +55,7 @@ def test_a_master_whose_key_was_destroyed_is_not_found_and_not_made_anew():
     name, kek = "fields/2020-01", "fields-2020-01"
     masters.get(name, kek=kek)
     masters.forget_all()
-    service().destroy(kek)
+    service(Duty.DESTRUCTION).destroy(kek)
 
     assert masters.find(name) is None
     with pytest.raises(KeyDestroyed):

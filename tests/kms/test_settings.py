@@ -6,13 +6,14 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 
 from vault import kms
+from vault.kms import Duty
 
 
 @pytest.fixture(autouse=True)
 def _built_anew():
-    kms.service.cache_clear()
+    kms.forget_services()
     yield
-    kms.service.cache_clear()
+    kms.forget_services()
 
 
 @pytest.mark.parametrize(("name", "value"), [("KMS_KIND", "paper"), ("KMS_KEYRING", "")])
@@ -20,13 +21,13 @@ def test_what_is_missing_is_named(settings, name, value):
     setattr(settings, name, value)
 
     with pytest.raises(ImproperlyConfigured, match=name):
-        kms.service()
+        kms.service(Duty.ROTATION)
 
 
 def test_a_backup_is_kept_where_the_settings_say(settings, tmp_path):
     settings.KMS_KEYRING, settings.KMS_MASTER_FILE = str(tmp_path / "keyring"), str(tmp_path / "master")
     settings.KMS_KEYRING_BACKUP = str(tmp_path / "backup")
 
-    kms.service().ensure_key("audio-open")
+    kms.service(Duty.ROTATION).ensure_key("audio-open")
 
     assert (tmp_path / "backup").read_bytes() == (tmp_path / "keyring").read_bytes()

@@ -23,7 +23,7 @@ from tests.recordings.conftest import exchange_actor, person
 from vault import kms
 from vault.access.models import Team
 from vault.access.roles import Role
-from vault.kms import masters
+from vault.kms import Duty, masters
 from vault.storage import store
 
 
@@ -124,9 +124,9 @@ def test_a_long_upload_asks_the_key_service_for_nothing_while_rows_are_locked(fr
     announced = ingest.announce(sidecar.parse(document()), actor=exchange, now=NOW)
     locked = []
 
-    def watched() -> Any:
+    def watched(duty: Duty) -> Any:
         locked.append(connection.in_atomic_block)
-        return kms.service()
+        return kms.service(duty)
 
     def slowly() -> Any:
         yield wav()

@@ -38,7 +38,7 @@ from tests.trail import events
 from vault import clock, kms, storage
 from vault.access.models import Team
 from vault.crypto.container import CopyKind
-from vault.kms import KeyManagementUnavailable
+from vault.kms import Duty, KeyManagementUnavailable
 from vault.storage import StoreUnavailable
 
 LATER = NOW + timedelta(minutes=3)
@@ -101,9 +101,9 @@ def test_an_object_that_cannot_be_deleted_now_is_swept_later(north, exchange, mo
 def test_a_key_service_that_fails_leaves_nothing(north, exchange, monkeypatch, stored_objects):
     announced = announce(exchange)
     before = stored_objects()
-    broken = Broken(kms.service(), "wrap", KeyManagementUnavailable())
+    broken = Broken(kms.service(Duty.INGEST), "wrap", KeyManagementUnavailable())
     with monkeypatch.context() as patch:
-        patch.setattr(kms, "service", lambda: broken)
+        patch.setattr(kms, "service", lambda duty: broken)
         with pytest.raises(KeyManagementUnavailable):
             receive(announced, exchange)
 
@@ -285,9 +285,9 @@ def test_keys_follow_the_end_of_a_recording_and_everything_still_opens(north, ex
 
 def test_keys_that_cannot_be_moved_wait_for_the_next_sweep(recording, monkeypatch):
     Recording.objects.filter(pk=recording.pk).update(planned_month="open")
-    broken = Broken(kms.service(), "unwrap", KeyManagementUnavailable())
+    broken = Broken(kms.service(Duty.MOVING), "unwrap", KeyManagementUnavailable())
     with monkeypatch.context() as patch:
-        patch.setattr(kms, "service", lambda: broken)
+        patch.setattr(kms, "service", lambda duty: broken)
         keys.forget_cached(recording.pk)
         assert moving.move_keys(now=NOW) == 0
 

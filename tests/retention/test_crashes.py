@@ -36,7 +36,7 @@ from tests.trail import events
 from vault import storage
 from vault.access.models import Team
 from vault.access.roles import Role
-from vault.kms import masters
+from vault.kms import keks, masters
 from vault.storage import ObjectLocked, ObjectMissing, StoreUnavailable
 
 
@@ -360,7 +360,10 @@ def test_a_key_that_comes_back_is_found_before_the_certificate(due, monkeypatch)
     monkeypatch.setattr(claims, "claim", _once(claims.claim))
     run_sweep()
     monkeypatch.undo()
-    StoredKey.objects.create(recording_id=due.pk, kind=1, kek="audio-2026-10", wrapped=b"x", created_at=NOW)
+    keks.ensure("audio-2026-10")
+    StoredKey.objects.create(
+        recording_id=due.pk, kind=1, kek="audio-2026-10", kek_version=1, wrapped=b"x", created_at=NOW
+    )
     let_leases_run_out()
 
     assert run_sweep().verified == 0

@@ -10,10 +10,10 @@ from __future__ import annotations
 import base64
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,14 @@ from vault import clock
 from vault.crypto.container import HEADER_LENGTH, Opener, Sealer
 from vault.crypto.errors import NotAuthentic, WrongKey
 from vault.kms import files
-from vault.kms.interface import KeyDestroyed, KeyInfo, KeyManagementUnavailable, KeyMissing, UnwrapRefused
+from vault.kms.interface import (
+    KeyDestroyed,
+    KeyInfo,
+    KeyManagementUnavailable,
+    KeyMissing,
+    UnwrapRefused,
+    WrappedKey,
+)
 from vault.kms.master import MASTER_LENGTH, MasterSource
 
 _MAGIC = b"callvault-keyring\0\x01"
@@ -69,6 +76,11 @@ class Keyring:
         """Whether the master is ours to change: else copies of the keyring still open under it."""
         return self._source.can_change
 
+    @property
+    def destruction_takes(self) -> timedelta:
+        """Nothing: when ``destroy`` returns, neither the keyring nor its backup holds the key."""
+        return timedelta(0)
+
     def create(self) -> None:
         """Make an empty keyring where there is none, and a master where the source has none."""
         with self._locked():
@@ -105,9 +117,7 @@ class Keyring:
     def unwrap(self, name: str, wrapped: bytes, context: bytes) -> bytes:
         """Return the key."""
         wrapped = bytes(wrapped)
-        if len(wrapped) != _WRAPPED_LENGTH or wrapped[0] != _WRAP_VERSION:
-            raise UnwrapRefused
-        version = int.from_bytes(wrapped[1:5], "big")
+        version = self.version_of(wrapped)
         kek = self._find(name).versions.get(version)
         if kek is None:
             raise UnwrapRefused
@@ -116,30 +126,50 @@ class Keyring:
         except NotAuthentic:
             raise UnwrapRefused from None
 
-    def rewrap(self, name: str, wrapped: bytes, context: bytes) -> bytes:
-        """Return the key wrapped under the newest version; unchanged where it already is."""
-        key = self.unwrap(name, wrapped, context)
-        if int.from_bytes(wrapped[1:5], "big") == self._find(name).newest:
-            return bytes(wrapped)
-        return self.wrap(name, key, context)
+    def version_of(self, wrapped: bytes) -> int:
+        """Return the version that stands in the wrapped key's head."""
+        if len(wrapped) != _WRAPPED_LENGTH or wrapped[0] != _WRAP_VERSION:
+            raise UnwrapRefused
+        return int.from_bytes(wrapped[1:5], "big")
 
-    def rotate(self, name: str) -> None:
+    def rewrap(self, name: str, keys: Sequence[WrappedKey]) -> list[bytes | None]:
+        """Return each key wrapped under the newest version; unchanged where it already is."""
+        return [self._rewrap(name, each) for each in keys]
+
+    def _rewrap(self, name: str, each: WrappedKey) -> bytes | None:
+        try:
+            key = self.unwrap(name, each.wrapped, each.context)
+        except UnwrapRefused:
+            return None
+        if self.version_of(each.wrapped) == self._find(name).newest:
+            return bytes(each.wrapped)
+        return self.wrap(name, key, each.context)
+
+    def rotate(self, name: str) -> int:
         """Add a version and let it wrap from now on."""
+        newest = 0
 
         def add(content: _Content) -> bool:
-            _add_version(_alive(content, name))
+            nonlocal newest
+            key = _alive(content, name)
+            _add_version(key)
+            newest = key.newest
             return True
 
         self._change(add)
+        return newest
 
-    def trim(self, name: str) -> None:
-        """Destroy every version but the newest."""
+    def trim(self, name: str, *, oldest: int) -> None:
+        """Destroy every version older than this one."""
 
         def drop(content: _Content) -> bool:
             key = _alive(content, name)
-            if len(key.versions) == 1:
+            if not 1 <= oldest <= key.newest:
+                raise ValueError("There is no such version.")
+            kept = {number: kek for number, kek in key.versions.items() if number >= oldest}
+            if len(kept) == len(key.versions):
                 return False
-            key.versions = {key.newest: key.versions[key.newest]}
+            key.versions = kept
             return True
 
         self._change(drop, destroys=True)

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 
 from django.db import transaction
 
-from vault.kms import service
+from vault.kms import Duty, keks, service
 from vault.kms.interface import KeyDestroyed
 from vault.kms.memory import KeyCache
 from vault.kms.models import Master
@@ -69,16 +69,17 @@ def forget_all() -> None:
 
 
 def _make(name: str, kek: str) -> bytes:
-    keys = service()
-    keys.ensure_key(kek)
+    keks.ensure(kek)
+    keys = service(Duty.INGEST)
     wrapped = keys.wrap(kek, os.urandom(32), _context(name))
+    made = Master(name=name, kek=kek, wrapped=wrapped, kek_version=keys.version_of(wrapped))
     # Whoever comes second takes what the first has made.
-    Master.objects.bulk_create([Master(name=name, kek=kek, wrapped=wrapped)], ignore_conflicts=True)
+    Master.objects.bulk_create([made], ignore_conflicts=True)
     return _unwrap(Master.objects.get(name=name))
 
 
 def _unwrap(master: Master) -> bytes:
-    key = service().unwrap(master.kek, bytes(master.wrapped), _context(master.name))
+    key = service(Duty.INGEST).unwrap(master.kek, bytes(master.wrapped), _context(master.name))
     # A row that this transaction made may still be undone; memory must not outlive it.
     transaction.on_commit(lambda: _kept.put(master.name, key))
     return key

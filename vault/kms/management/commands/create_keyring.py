@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from vault.kms import service
+from vault.kms import Duty, service
 from vault.kms.interface import KeyManagementUnavailable
 from vault.kms.keyring import Keyring
 
@@ -19,7 +19,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Make it."""
-        keyring = service()
+        keyring = service(Duty.ROTATION)
         if not isinstance(keyring, Keyring):
             raise CommandError("The keys are not in a keyring: KMS_KIND says otherwise.")
         try:
