@@ -101,6 +101,14 @@ class Action(StrEnum):
     # Running it
     KEY_CREATED = "key.created"
     KEY_MOVED = "key.moved"
+    KEY_ROTATION_BEGUN = "key.rotation_begun"
+    KEY_ROTATED = "key.rotated"
+    KEY_REWRAPPED = "key.rewrapped"
+    KEY_HARDENED = "key.hardened"
+    KEY_WORK_STUCK = "key.work_stuck"
+    KEY_WORK_RETRIED = "key.work_retried"
+    KEY_VERIFIED = "key.verified"
+    KEY_DESTRUCTION_BEGUN = "key.destruction_begun"
     KEY_DESTROYED = "key.destroyed"
     SETTINGS_CHANGED = "settings.changed"
     JOB_FAILED = "job.failed"
@@ -195,9 +203,17 @@ FACTS: dict[Action, frozenset[str]] = {
     Action.TRAIL_VERIFIED: _facts("tree_size whole findings first_finding"),
     Action.TRAIL_FORGOTTEN: _facts("keys"),
     # Running it
-    Action.KEY_CREATED: _facts("name month purpose"),
+    Action.KEY_CREATED: _facts("ahead"),
     Action.KEY_MOVED: _facts("keys old new"),
-    Action.KEY_DESTROYED: _facts("name month version why"),
+    Action.KEY_ROTATION_BEGUN: _facts("work kind version keys"),
+    Action.KEY_ROTATED: _facts("work kind version keys"),
+    Action.KEY_REWRAPPED: _facts("work kind version keys"),
+    Action.KEY_HARDENED: _facts("work kind version keys"),
+    Action.KEY_WORK_STUCK: _facts("work kind refused"),
+    Action.KEY_WORK_RETRIED: _facts("work kind version keys"),
+    Action.KEY_VERIFIED: _facts("keys unreadable"),
+    Action.KEY_DESTRUCTION_BEGUN: _facts("why"),
+    Action.KEY_DESTROYED: _facts("why"),
     Action.SETTINGS_CHANGED: _facts("name old new"),
     Action.JOB_FAILED: _facts("job"),
     Action.IMPORT_RUN: _facts("accepted repeated refused quarantined"),

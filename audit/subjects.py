@@ -109,10 +109,13 @@ def open_keys(ids: Iterable[UUID]) -> dict[UUID, OpenKey]:
     }
 
 
-def prepare_month(at: datetime) -> None:
-    """Make the month's master ahead, so that no event has to wait for the key management service."""
+def prepare_month(at: datetime, *, ahead: bool = False) -> None:
+    """Have the month's master in memory, so that no event has to wait for the key management service.
+
+    :param ahead: whether the month has not begun, so that a backup holds its key before its first use.
+    """
     month = f"{at:%Y-%m}"
-    masters.prepare({_master_name(month): f"trail-{month}"})
+    masters.prepare({_master_name(month): f"trail-{month}"}, ahead=ahead)
 
 
 def destroy_keys(subject: Subject) -> int:

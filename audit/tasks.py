@@ -13,8 +13,8 @@ from vault.jobs.periodic import periodic
 def make_partitions() -> int:
     """Make the event table's partitions for this month and the next two, and their masters."""
     now = clock.now()
-    for ahead in (0, 31, 62):
-        subjects.prepare_month(now + timedelta(days=ahead))
+    for days in (0, 31, 62):
+        subjects.prepare_month(now + timedelta(days=days), ahead=days > 0)
     with connection.cursor() as cursor:
         cursor.execute("SELECT audit_make_partitions()")
         (made,) = cursor.fetchone()

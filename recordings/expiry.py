@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 
 from django.conf import settings
@@ -11,6 +12,7 @@ from django.utils.module_loading import import_string
 from audit import trail
 from audit.actions import Action
 from audit.actor import Actor, Ref
+from recordings import keks
 from recordings.facts import CallFacts, Plan
 from recordings.models import Recording, State
 
@@ -18,7 +20,8 @@ from recordings.models import Recording, State
 def plan(call: CallFacts, *, now: datetime) -> Plan:
     """Return how long a call is kept, and under the keys of which month."""
     scheduler: Callable[..., Plan] = import_string(settings.RECORDING_SCHEDULER)
-    return scheduler(call, now=now)
+    planned = scheduler(call, now=now)
+    return replace(planned, month=keks.usable_month(planned.month))
 
 
 def facts_of(recording: Recording) -> CallFacts:
@@ -46,7 +49,7 @@ def apply(recording: Recording, planned: Plan) -> list[str]:
         "policy_version": planned.policy_version,
         "policy_name": planned.policy_name,
         "in_conflict": planned.in_conflict,
-        "planned_month": planned.month,
+        "planned_month": keks.usable_month(planned.month),
     }
     changed = [name for name, value in wanted.items() if getattr(recording, name) != value]
     for name in changed:

@@ -142,12 +142,22 @@ def open_field_key(recording_id: UUID) -> bytes:
     return found
 
 
+def unwrap_stored(row: StoredKey) -> bytes:
+    """Return a data key as it is stored, remembered nowhere: to see whether it can be opened."""
+    return _unwrap(row, Duty.PLAYBACK)
+
+
 def shred(recording: Recording) -> int:
     """Delete every key of a recording within the caller's transaction; return how many. No way back."""
     count, _ = StoredKey.objects.filter(recording_id=recording.pk).delete()
     key_ids = list(recording.renditions.values_list("key_id", flat=True))
     transaction.on_commit(lambda: forget_cached(recording.pk, key_ids))
     return count
+
+
+def forget_all_cached() -> None:
+    """Drop every key from this process's memory."""
+    _opened.clear()
 
 
 def forget_cached(recording_id: UUID, key_ids: Iterable[UUID] = ()) -> None:
@@ -179,12 +189,17 @@ def moved_to(recording_id: UUID, month: str) -> list[StoredKey]:
     return rows
 
 
+def context_of(recording_id: UUID, key_id: UUID, kind: int) -> bytes:
+    """Return what a data key is bound to, in its wrapping and in its object alike."""
+    return container.context(recording_id, key_id, CopyKind(kind))
+
+
 def _unwrap(row: StoredKey, duty: Duty) -> bytes:
     return kms.service(duty).unwrap(row.kek, bytes(row.wrapped), _context_of(row))
 
 
 def _context_of(row: StoredKey) -> bytes:
-    return container.context(row.recording_id, row.id, CopyKind(row.kind))
+    return context_of(row.recording_id, row.id, row.kind)
 
 
 def _field_master(month: str) -> str:

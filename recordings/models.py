@@ -172,6 +172,11 @@ class Recording(models.Model):
             ),
             models.Index(fields=["key_month", "expires_at"], name="recording_key_month"),
             models.Index(
+                fields=["key_month", "erased_at"],
+                name="recording_erased_by_month",
+                condition=Q(state="erased"),
+            ),
+            models.Index(
                 fields=["derive_at"], name="recording_to_derive", condition=Q(derive_at__isnull=False)
             ),
             # The few that the DPO's overview counts and lists, those that end first at the top.
@@ -337,7 +342,10 @@ class KeyWork(models.Model):
     asked_by = models.UUIDField(null=True, help_text="The account; none: the schedule or a command.")
     asked_at = models.DateTimeField()
     version = models.PositiveIntegerField(null=True, help_text="The new version; none: not made yet.")
-    after = models.UUIDField(null=True, help_text="The last data key that was looked at.")
+    after_version = models.PositiveIntegerField(
+        default=0, help_text="Version of the last data key looked at."
+    )
+    after = models.UUIDField(default=uuid.UUID(int=0), help_text="The last data key that was looked at.")
     total = models.BigIntegerField(default=0)
     rewrapped = models.BigIntegerField(default=0)
     refused = models.BigIntegerField(

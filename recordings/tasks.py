@@ -1,6 +1,7 @@
 """Periodic jobs of recordings: each asks the database what is left to do."""
 
-from recordings import moving, objects, playback, renditions, waiting
+from audit.actor import Actor
+from recordings import keks, key_work, moving, objects, playback, renditions, waiting
 from vault import clock
 from vault.jobs.periodic import periodic
 
@@ -29,3 +30,11 @@ def close_stale_grants() -> int:
 def move_keys() -> int:
     """Move the keys of recordings whose end has moved to another month."""
     return moving.move_keys(now=clock.now())
+
+
+@periodic("recordings.work_on_keys")
+def work_on_keys() -> int:
+    """Go on with new versions of keys, destroy those that were closed, and tell of new ones."""
+    actor, now = Actor.system("task:recordings.work_on_keys"), clock.now()
+    done = key_work.carry_on(actor=actor, now=now) + keks.destroy_closed(actor=actor, now=now)
+    return done + keks.record_made(actor=actor, now=now)

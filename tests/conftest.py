@@ -12,6 +12,7 @@ from django.core.cache import cache
 from django.utils import translation
 
 from tests import databases
+from vault import kms
 from vault.kms import keks, masters
 
 
@@ -66,6 +67,15 @@ def _empty_cache() -> None:
     cache.clear()
     masters.forget_all()
     keks.forget()
+
+
+@pytest.fixture
+def own_keyring(settings, tmp_path) -> Iterator[None]:
+    """Give a test a keyring that nobody else counts versions in or destroys keys of."""
+    settings.KMS_KEYRING, settings.KMS_MASTER_FILE = str(tmp_path / "keyring"), str(tmp_path / "master")
+    kms.forget_services()
+    yield
+    kms.forget_services()
 
 
 @pytest.fixture(autouse=True)

@@ -267,6 +267,8 @@ DATABASE_BACKUP_DAYS = env.integer("DATABASE_BACKUP_DAYS", default=35)
 ERASURES_PER_DAY = env.integer(
     "ERASURES_PER_DAY", default=50_000
 )  # the schedule stops there and raises an alarm
+# Recordings erased before their month is over, after which the month's key is hardened at once.
+HARDEN_AFTER_ERASURES = env.integer("HARDEN_AFTER_ERASURES", default=1000)
 QUARANTINE_DAYS = env.integer("QUARANTINE_DAYS", default=14)
 INTAKE_HOURS = 24
 MAX_AUDIO_BYTES = env.integer("MAX_AUDIO_MIB", default=2048) * 1_048_576

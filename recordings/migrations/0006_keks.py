@@ -98,6 +98,14 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             "StoredKey", models.Index(fields=["kek", "kek_version", "id"], name="storedkey_by_kek")
         ),
+        migrations.AddIndex(
+            "Recording",
+            models.Index(
+                condition=models.Q(("state", "erased")),
+                fields=["key_month", "erased_at"],
+                name="recording_erased_by_month",
+            ),
+        ),
         migrations.CreateModel(
             name="KeyWork",
             fields=[
@@ -126,7 +134,18 @@ class Migration(migrations.Migration):
                     "version",
                     models.PositiveIntegerField(help_text="The new version; none: not made yet.", null=True),
                 ),
-                ("after", models.UUIDField(help_text="The last data key that was looked at.", null=True)),
+                (
+                    "after_version",
+                    models.PositiveIntegerField(
+                        default=0, help_text="Version of the last data key looked at."
+                    ),
+                ),
+                (
+                    "after",
+                    models.UUIDField(
+                        default=uuid.UUID(int=0), help_text="The last data key that was looked at."
+                    ),
+                ),
                 ("total", models.BigIntegerField(default=0)),
                 ("rewrapped", models.BigIntegerField(default=0)),
                 (

@@ -105,13 +105,16 @@ def consent(purpose: str, status: str = "granted", *, offset_ms: int = 11_930) -
 
 
 def bring_in(
-    actor: Actor, *, audio: bytes | None = None, said: dict[str, Any] | None = None, now: datetime = NOW
+    actor: Actor,
+    *,
+    audio: bytes | Iterator[bytes] | None = None,
+    said: dict[str, Any] | None = None,
+    now: datetime = NOW,
 ) -> Recording:
     """Take a call in, through the use cases."""
     announced = ingest.announce(sidecar.parse(said or document()), actor=actor, now=now)
-    return ingest.receive_audio(
-        announced.id, in_pieces(wav() if audio is None else audio), digest=None, actor=actor, now=now
-    )
+    pieces = in_pieces(audio or wav()) if audio is None or isinstance(audio, bytes) else audio
+    return ingest.receive_audio(announced.id, pieces, digest=None, actor=actor, now=now)
 
 
 def in_pieces(content: bytes, size: int = 65_536) -> Iterator[bytes]:

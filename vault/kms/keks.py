@@ -37,17 +37,33 @@ def ensure(name: str, *, ahead: bool = False) -> None:
         _known.add(name)
 
 
+def closed() -> frozenset[str]:
+    """Return the names of the keys that may not wrap any more, as they were a minute ago at most."""
+    return _known.closed()
+
+
 def forget() -> None:
     """Ask the books again when a key is needed next."""
     _known.clear()
 
 
 class _Known:
-    """Names of keys in use, for a minute. That one was closed since, the trigger says."""
+    """Names of keys in use and of closed ones, for a minute. That one was closed since, the trigger says."""
 
     def __init__(self) -> None:
         self._lock = Lock()
         self._seen: dict[tuple[str, str], float] = {}
+        self._closed: dict[str, tuple[float, frozenset[str]]] = {}
+
+    def closed(self) -> frozenset[str]:
+        database, now = str(connection.settings_dict["NAME"]), time.monotonic()
+        with self._lock:
+            asked_at, names = self._closed.get(database, (float("-inf"), frozenset()))
+        if now - asked_at >= _KNOWN_FOR_S:
+            names = frozenset(Kek.objects.exclude(state=KekState.ACTIVE).values_list("pk", flat=True))
+            with self._lock:
+                self._closed[database] = (now, names)
+        return names
 
     def has(self, name: str) -> bool:
         with self._lock:
@@ -60,6 +76,7 @@ class _Known:
     def clear(self) -> None:
         with self._lock:
             self._seen.clear()
+            self._closed.clear()
 
     def _place(self, name: str) -> tuple[str, str]:
         return str(connection.settings_dict["NAME"]), name

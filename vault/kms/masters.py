@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from django.db import transaction
 
 from vault.kms import Duty, keks, service
-from vault.kms.interface import KeyDestroyed
+from vault.kms.interface import KeyDestroyed, WrappedKey
 from vault.kms.memory import KeyCache
 from vault.kms.models import Master
 
@@ -50,12 +50,38 @@ def many(names: Iterable[str]) -> dict[str, bytes]:
     return found
 
 
-def prepare(wanted: Mapping[str, str]) -> None:
-    """Make and unwrap masters ahead, given as name to key-encryption key."""
+def prepare(wanted: Mapping[str, str], *, ahead: bool = False) -> None:
+    """Make and unwrap masters ahead, given as name to key-encryption key.
+
+    :param ahead: whether that is before anything needs them, so that a backup comes first.
+    """
     there = many(wanted)
     for name, kek in wanted.items():
         if name not in there:
-            _make(name, kek)
+            _make(name, kek, ahead=ahead)
+
+
+def count_under(kek: str) -> int:
+    """Return how many masters a key-encryption key wraps."""
+    return Master.objects.filter(kek=kek).count()
+
+
+def rewrap_under(kek: str, *, version: int) -> int:
+    """Wrap again the masters that stand under an older version of their key; return how many refuse to.
+
+    Asks the service, so it is called outside any transaction.
+    """
+    keys = service(Duty.ROTATION)
+    old = list(Master.objects.filter(kek=kek, kek_version__lt=version))
+    answers = keys.rewrap(kek, [WrappedKey(bytes(each.wrapped), _context(each.name)) for each in old])
+    refused = 0
+    for master, fresh in zip(old, answers, strict=True):
+        if fresh is None or keys.version_of(fresh) < version:
+            refused += 1
+            continue
+        same = Master.objects.filter(pk=master.pk, wrapped=bytes(master.wrapped))
+        same.update(wrapped=fresh, kek_version=keys.version_of(fresh))
+    return refused
 
 
 def forget(name: str) -> None:
@@ -68,8 +94,8 @@ def forget_all() -> None:
     _kept.clear()
 
 
-def _make(name: str, kek: str) -> bytes:
-    keks.ensure(kek)
+def _make(name: str, kek: str, *, ahead: bool = False) -> bytes:
+    keks.ensure(kek, ahead=ahead)
     keys = service(Duty.INGEST)
     wrapped = keys.wrap(kek, os.urandom(32), _context(name))
     made = Master(name=name, kek=kek, wrapped=wrapped, kek_version=keys.version_of(wrapped))

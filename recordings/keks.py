@@ -1,0 +1,202 @@
+"""Key-encryption keys as people and jobs look after them: what lives on each, its making in the trail, its end.
+
+A key ends in three steps: closed in the books, with its event, once nothing lives on it; destroyed in the
+service; written down as destroyed. Whatever dies between two of them, the sweep goes on from where the books
+stand. Triggers refuse to close a key that something lives on, and to store anything under a closed one.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+
+import structlog
+from django.db import IntegrityError, connection, transaction
+
+from audit import trail
+from audit.actions import Action
+from audit.actor import Actor, Ref
+from recordings import keys
+from recordings.models import StoredKey
+from vault import kms
+from vault.errors import Conflict, Missing, Refusal, gettext_noop
+from vault.kms import Duty, masters
+from vault.kms import keks as books
+from vault.kms.models import Kek, KekState, Master
+
+COUNTED_UP_TO = 10_000
+
+_MONTH_KEY = re.compile(r"(audio|fields)-(\d{4}-\d{2})")
+
+log = structlog.get_logger("recordings.keks")
+
+
+class NoSuchKey(Missing):
+    """The books have no key-encryption key of this name."""
+
+    code = "no-such-key"
+    title = gettext_noop("There is no such key")
+
+
+class KeyNotInUse(Conflict):
+    """It is being destroyed, or has been."""
+
+    code = "key-not-in-use"
+    title = gettext_noop("The key is being destroyed, or has been")
+
+
+class KeyLivesOn(Conflict):
+    """Something that is kept can only be opened with it."""
+
+    code = "key-lives-on"
+    title = gettext_noop("Something that is kept needs this key; it cannot be destroyed")
+
+
+class KeyIsNoMonths(Conflict):
+    """It belongs to no month, and is needed as long as the vault is."""
+
+    code = "key-is-no-months"
+    title = gettext_noop("Only the keys of one month can be destroyed")
+
+
+@dataclass(frozen=True, slots=True)
+class Lives:
+    """How many keys live on a key-encryption key; counted up to ``COUNTED_UP_TO``, then "more than"."""
+
+    data_keys: int
+    masters: int
+
+    @property
+    def is_empty(self) -> bool:
+        """Say whether nothing needs the key any more."""
+        return not (self.data_keys or self.masters)
+
+
+def month_of(name: str) -> str:
+    """Return the month a key is for; empty for one that belongs to no month."""
+    match = _MONTH_KEY.fullmatch(name)
+    return match.group(2) if match else ""
+
+
+def require(name: str) -> Kek:
+    """Return a key-encryption key.
+
+    :raises NoSuchKey: if the books have none of this name.
+    """
+    kek = Kek.objects.filter(pk=name).first()
+    if kek is None:
+        raise NoSuchKey
+    return kek
+
+
+def lock_in_use(name: str) -> Kek:
+    """Return a key-encryption key that may wrap, locked within the caller's transaction.
+
+    :raises KeyNotInUse: if it is being destroyed, or has been.
+    """
+    kek = Kek.objects.select_for_update().filter(pk=name).first()
+    if kek is None:
+        raise NoSuchKey
+    if kek.state != KekState.ACTIVE:
+        raise KeyNotInUse
+    return kek
+
+
+def lives_on(name: str) -> Lives:
+    """Count what lives on a key: data keys, or the masters of a month that still wrap a recording's fields."""
+    month = month_of(name)
+    wrapped = f"fields/{month}" if name == keys.kek_for_fields(month) else name
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM (SELECT 1 FROM recordings_storedkey WHERE kek = %s LIMIT %s) AS living",
+            [wrapped, COUNTED_UP_TO + 1],
+        )
+        (count,) = cursor.fetchone()
+    # The masters of a month whose recordings are gone wrap nothing, and go with its key.
+    needed = Master.objects.filter(kek=name).count() if count or not month else 0
+    return Lives(count, needed)
+
+
+def record_made(*, actor: Actor, now: datetime) -> int:
+    """Write into the trail which keys were made; return how many. Made in the middle of something, told here."""
+    recorded = 0
+    for name in Kek.objects.filter(is_recorded=False).order_by("pk").values_list("pk", flat=True):
+        with transaction.atomic(durable=True):
+            kek = Kek.objects.select_for_update().get(pk=name)
+            if kek.is_recorded:
+                continue
+            kek.is_recorded = True
+            kek.save(update_fields=["is_recorded"])
+            trail.record(Action.KEY_CREATED, actor=actor, target=ref(name), at=now, ahead=kek.made_ahead)
+        if not kek.made_ahead:
+            log.warning("a key was made when it was needed, not ahead: back it up now", key=name)
+        recorded += 1
+    return recorded
+
+
+def close(name: str, *, why: str, actor: Actor, now: datetime) -> Kek:
+    """Decide within the caller's transaction that a month's key goes; from here on nothing is stored under it.
+
+    :raises KeyIsNoMonths: for a key that is needed as long as the vault is.
+    :raises KeyLivesOn: if anything that is kept needs it.
+    :raises KeyNotInUse: if it was decided before.
+    """
+    month = month_of(name)
+    if not month:
+        raise KeyIsNoMonths
+    kek = lock_in_use(name)
+    if not lives_on(name).is_empty:
+        raise KeyLivesOn
+    try:
+        with transaction.atomic():
+            Master.objects.filter(kek=name).delete()
+            kek.state, kek.closed_at = KekState.CLOSING, now
+            kek.save(update_fields=["state", "closed_at"])
+    except IntegrityError as error:  # the triggers found what has come since it was counted
+        raise KeyLivesOn from error
+    trail.record(Action.KEY_DESTRUCTION_BEGUN, actor=actor, target=ref(name), at=now, why=why)
+    transaction.on_commit(lambda: _forget(month))
+    return kek
+
+
+def destroy_closed(*, actor: Actor, now: datetime) -> int:
+    """Destroy in the service what the books have closed; return how many. What fails waits for the next sweep."""
+    destroyed = 0
+    for name in Kek.objects.filter(state=KekState.CLOSING).order_by("pk").values_list("pk", flat=True):
+        try:
+            kms.service(Duty.DESTRUCTION).destroy(name)
+        except kms.KeyMissing:
+            log.warning("a key that is being destroyed is not in the service", key=name)
+        except Refusal as error:
+            log.error("key not destroyed", key=name, error=error.reason)
+            continue
+        with transaction.atomic(durable=True):
+            mine = Kek.objects.filter(pk=name, state=KekState.CLOSING)
+            if mine.update(state=KekState.DESTROYED, destroyed_at=now):
+                trail.record(Action.KEY_DESTROYED, actor=actor, target=ref(name), at=now)
+                destroyed += 1
+    return destroyed
+
+
+def usable_month(month: str) -> str:
+    """Return the month whose keys a recording gets: ``open`` where those of its own have been destroyed."""
+    closed = books.closed()
+    is_closed = keys.kek_for_audio(month) in closed or keys.kek_for_fields(month) in closed
+    return keys.OPEN_MONTH if is_closed else month
+
+
+def count_keys(name: str) -> int:
+    """Return how many data keys a key wraps, all of them."""
+    return StoredKey.objects.filter(kek=name).count()
+
+
+def ref(name: str) -> Ref:
+    """Return a key as the trail names it."""
+    return Ref("key", name)
+
+
+def _forget(month: str) -> None:
+    books.forget()
+    for master in (f"fields/{month}", *keys.map_index_masters(month).values()):
+        masters.forget(master)

@@ -1,0 +1,290 @@
+"""A new version of a key-encryption key, and all data keys under it: rotate, harden, replace.
+
+Asked for in one transaction; done step by step by a job that goes on from where the database says it stands:
+make the version in the service; wrap every data key and local master again, in batches; for hardening, let
+the books refuse the older versions and destroy them in the service. Any step may be done twice. Audio is
+never touched: a data key stays what it was.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+import structlog
+from django.db import IntegrityError, connection, transaction
+from django.db.models import F, QuerySet
+
+from audit import trail
+from audit.actions import Action, Outcome
+from audit.actor import Actor
+from recordings import keks, keys
+from recordings.models import KeyWork, KeyWorkKind, StoredKey
+from vault import kms
+from vault.errors import Conflict, Missing, Refusal, gettext_noop
+from vault.kms import Duty, WrappedKey, masters
+from vault.kms.models import Kek
+
+BATCH = 2_490  # ten of the largest batches that a transit server takes
+BUDGET_S = 240.0  # a run leaves what it does not get done to the next, and the worker to other jobs
+_FIRST = UUID(int=0)
+# What these keys wrap stands outside the books (in the ledger's objects, in exports of a day): older versions stay.
+_WRAPS_ELSEWHERE = frozenset({"ledger", "exports"})
+
+log = structlog.get_logger("recordings.key_work")
+
+
+class WorkUnderWay(Conflict):
+    """The key is getting a new version already."""
+
+    code = "key-work-under-way"
+    title = gettext_noop("This key is getting a new version already; wait until that is done")
+
+
+class CannotBeHardened(Conflict):
+    """What it wraps stands outside the database, where nothing can be wrapped again."""
+
+    code = "key-cannot-be-hardened"
+    title = gettext_noop("Older versions of this key are needed for what stands outside the database")
+
+
+class NotStuck(Missing):
+    """No work on this key was given up."""
+
+    code = "key-work-not-stuck"
+    title = gettext_noop("No work on this key waits for somebody")
+
+
+@dataclass(frozen=True, slots=True)
+class _OldKey:
+    """One data key under an older version."""
+
+    id: UUID
+    version: int
+    wrapped: bytes
+    context: bytes
+
+
+def begin(name: str, kind: KeyWorkKind, *, actor: Actor, now: datetime) -> KeyWork:
+    """Ask for a new version of a key; a job does the rest.
+
+    :raises KeyNotInUse: if the key is being destroyed, or has been.
+    :raises WorkUnderWay: if it is getting one already.
+    :raises CannotBeHardened: if its older versions are needed outside the database.
+    """
+    if kind != KeyWorkKind.ROTATE and name in _WRAPS_ELSEWHERE:
+        raise CannotBeHardened
+    total = keks.count_keys(name) + masters.count_under(name)
+    with transaction.atomic(durable=True):
+        keks.lock_in_use(name)
+        if KeyWork.objects.filter(kek=name, finished_at__isnull=True).exists():
+            raise WorkUnderWay
+        work = KeyWork.objects.create(
+            kek=name, kind=kind, asked_by=actor.id, asked_at=now, moved_at=now, total=total
+        )
+        _record(Action.KEY_ROTATION_BEGUN, work, actor=actor, now=now, keys=total)
+    return work
+
+
+def carry_on(*, actor: Actor, now: datetime, only: str = "") -> int:
+    """Work off what was asked for, as far as a run gets; return how many keys were wrapped again.
+
+    :param only: the one key to work on; empty for all.
+    """
+    waiting = KeyWork.objects.filter(finished_at__isnull=True, stuck_at__isnull=True).order_by(
+        "asked_at", "pk"
+    )
+    if only:
+        waiting = waiting.filter(kek=only)
+    rewrapped, until = 0, time.monotonic() + BUDGET_S
+    for work in waiting:
+        before = work.rewrapped
+        try:
+            while work.finished_at is None and work.stuck_at is None and time.monotonic() < until:
+                _step(work, actor=actor, now=now)
+        except Refusal as error:
+            log.error("work on a key waits for the next run", key=work.kek, error=error.reason)
+        rewrapped += work.rewrapped - before
+    return rewrapped
+
+
+def retry(name: str, *, actor: Actor, now: datetime) -> KeyWork:
+    """Go on with work that was given up, from the start of what is left.
+
+    :raises NotStuck: if there is none.
+    """
+    with transaction.atomic(durable=True):
+        stuck = KeyWork.objects.select_for_update().filter(kek=name, finished_at__isnull=True)
+        work = stuck.filter(stuck_at__isnull=False).first()
+        if work is None:
+            raise NotStuck
+        _start_over(work, now=now, stuck_at=None)
+        _record(Action.KEY_WORK_RETRIED, work, actor=actor, now=now)
+    return work
+
+
+def _step(work: KeyWork, *, actor: Actor, now: datetime) -> None:
+    if work.version is None:
+        _make_version(work, actor=actor, now=now)
+    elif batch := _next_batch(work):
+        _rewrap(work, batch, version=work.version, now=now)
+    else:
+        refused = masters.rewrap_under(work.kek, version=work.version)
+        if work.refused or refused:
+            _give_up(work, work.refused + refused, actor=actor, now=now)
+        elif _is_anything_left(work):  # it came while the others were being wrapped again
+            _start_over(work, now=now)
+        elif work.kind == KeyWorkKind.ROTATE:
+            _finish(work, Action.KEY_REWRAPPED, actor=actor, now=now)
+        else:
+            _harden(work, actor=actor, now=now)
+
+
+def _make_version(work: KeyWork, *, actor: Actor, now: datetime) -> None:
+    version = kms.service(Duty.ROTATION).rotate(work.kek)
+    with transaction.atomic(durable=True):
+        # Of two runs that each made one, the first to say so decides; the other's version is only newer.
+        if not _mine(work).filter(version__isnull=True).update(version=version, moved_at=now):
+            work.refresh_from_db()
+            return
+        work.version = version
+        Kek.objects.filter(pk=work.kek).update(rotated_at=now)
+        _record(Action.KEY_ROTATED, work, actor=actor, now=now, version=version)
+
+
+def _next_batch(work: KeyWork) -> list[_OldKey]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT id, kek_version, recording_id, kind, wrapped FROM recordings_storedkey"
+            " WHERE kek = %s AND kek_version < %s AND (kek_version, id) > (%s, %s)"
+            " ORDER BY kek_version, id LIMIT %s",
+            [work.kek, work.version, work.after_version, work.after, BATCH],
+        )
+        return [
+            _OldKey(key_id, version, bytes(wrapped), keys.context_of(recording_id, key_id, kind))
+            for key_id, version, recording_id, kind, wrapped in cursor
+        ]
+
+
+def _rewrap(work: KeyWork, batch: Sequence[_OldKey], *, version: int, now: datetime) -> None:
+    service = kms.service(Duty.ROTATION)
+    answers = service.rewrap(work.kek, [WrappedKey(each.wrapped, each.context) for each in batch])
+    # One that comes back under an older version is as good as refused: the service has lost the new one.
+    done = [
+        (each, fresh)
+        for each, fresh in zip(batch, answers, strict=True)
+        if fresh is not None and service.version_of(fresh) >= version
+    ]
+    refused, last = len(batch) - len(done), batch[-1]
+    with transaction.atomic(durable=True):
+        mine = _mine(work).filter(after=work.after, after_version=work.after_version)
+        on = mine.update(
+            after=last.id,
+            after_version=last.version,
+            rewrapped=F("rewrapped") + len(done),
+            refused=F("refused") + refused,
+            moved_at=now,
+        )
+        if on:  # else another run has done this batch
+            _store(done, service)
+    work.refresh_from_db()
+
+
+def _store(done: Sequence[tuple[_OldKey, bytes]], service: kms.KeyManagement) -> None:
+    """Store what was wrapped again, unless it was moved or erased meanwhile."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE recordings_storedkey AS stored SET wrapped = fresh.wrapped, kek_version = fresh.version"
+            " FROM unnest(%s::uuid[], %s::bytea[], %s::bytea[], %s::int[]) AS fresh (id, old, wrapped, version)"
+            " WHERE stored.id = fresh.id AND stored.wrapped = fresh.old",
+            [
+                [each.id for each, _ in done],
+                [each.wrapped for each, _ in done],
+                [fresh for _, fresh in done],
+                [service.version_of(fresh) for _, fresh in done],
+            ],
+        )
+
+
+def _is_anything_left(work: KeyWork) -> bool:
+    return StoredKey.objects.filter(kek=work.kek, kek_version__lt=work.version).exists()
+
+
+def _harden(work: KeyWork, *, actor: Actor, now: datetime) -> None:
+    """Destroy the older versions, once the books refuse whatever was wrapped under them."""
+    if work.version is None:
+        raise ValueError("There is no new version yet.")
+    try:
+        with transaction.atomic(durable=True):
+            Kek.objects.filter(pk=work.kek, oldest_version__lt=work.version).update(
+                oldest_version=work.version
+            )
+    except IntegrityError:  # something was stored under an older version this very moment
+        _start_over(work, now=now)
+        return
+    kms.service(Duty.DESTRUCTION).trim(work.kek, oldest=work.version)
+    _finish(work, Action.KEY_HARDENED, actor=actor, now=now)
+
+
+def _finish(work: KeyWork, action: Action, *, actor: Actor, now: datetime) -> None:
+    with transaction.atomic(durable=True):
+        if _mine(work).update(finished_at=now, moved_at=now):
+            if action == Action.KEY_HARDENED:
+                Kek.objects.filter(pk=work.kek).update(hardened_at=now)
+            _record(action, work, actor=actor, now=now, version=work.version, keys=work.rewrapped)
+    work.refresh_from_db()
+
+
+def _give_up(work: KeyWork, refused: int, *, actor: Actor, now: datetime) -> None:
+    log.error(
+        "keys cannot be wrapped again: they were altered, or belong elsewhere", key=work.kek, keys=refused
+    )
+    with transaction.atomic(durable=True):
+        if _mine(work).update(stuck_at=now, moved_at=now):
+            trail.record(
+                Action.KEY_WORK_STUCK,
+                actor=actor,
+                target=keks.ref(work.kek),
+                at=now,
+                outcome=Outcome.FAILED,
+                work=str(work.pk),
+                kind=work.kind,
+                refused=refused,
+            )
+    work.refresh_from_db()
+
+
+def _start_over(work: KeyWork, *, now: datetime, **changed: None) -> None:
+    KeyWork.objects.filter(pk=work.pk, finished_at__isnull=True).update(
+        after=_FIRST, after_version=0, refused=0, moved_at=now, **changed
+    )
+    work.refresh_from_db()
+
+
+def _mine(work: KeyWork) -> QuerySet[KeyWork]:
+    """Return the work, as long as nobody has ended it or given it up."""
+    return KeyWork.objects.filter(pk=work.pk, finished_at__isnull=True, stuck_at__isnull=True)
+
+
+def _record(
+    action: Action,
+    work: KeyWork,
+    *,
+    actor: Actor,
+    now: datetime,
+    version: int | None = None,
+    keys: int | None = None,
+) -> None:
+    trail.record(
+        action,
+        actor=actor,
+        target=keks.ref(work.kek),
+        at=now,
+        work=str(work.pk),
+        kind=work.kind,
+        version=version,
+        keys=keys,
+    )

@@ -1,0 +1,121 @@
+"""Look after key-encryption keys from the shell: ``manage.py keys``. Each act is in the trail."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from audit.actor import Actor
+from recordings import keks, key_check, key_work, moving
+from recordings.models import KeyWork, KeyWorkKind
+from retention import key_months
+from vault import clock, kms
+from vault.errors import Refusal
+from vault.kms import Duty
+from vault.kms.models import Kek
+
+ACTOR = Actor.system("command:keys")
+KINDS = {"rotate": KeyWorkKind.ROTATE, "harden": KeyWorkKind.HARDEN, "replace": KeyWorkKind.REPLACE}
+
+
+class Command(BaseCommand):
+    """List keys, or do what the first word says."""
+
+    help = "Key-encryption keys: what there is, and what is to be done with them. Without a word: list them."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Take one word, and for most of them a key's name."""
+        words = parser.add_subparsers(dest="word", metavar="WORD")
+        words.add_parser("list", help="every key: in use or gone, what lives on it, work under way")
+        words.add_parser("ahead", help="make the keys that calls will need in the next two months")
+        words.add_parser("move", help="move the keys of recordings whose end moved to another month")
+        words.add_parser("work", help="go on with work that was begun, and say how far it is")
+        words.add_parser("end", help="destroy the keys of months that have passed and on which nothing lives")
+        for word, what in {
+            "rotate": "make a new version and wrap all data keys again under it",
+            "harden": "rotate, then destroy the older versions: what was erased is beyond any backup",
+            "replace": "as harden, because others may know the key; then try every data key",
+            "retry": "go on with work that was given up",
+            "check": "try every data key under a key; reads no audio",
+        }.items():
+            words.add_parser(word, help=what).add_argument("name", help="as in audio-2027-02")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Do it, and say what was done."""
+        word, name = options["word"] or "list", options.get("name", "")
+        try:
+            if word in KINDS:
+                self._renew(name, KINDS[word])
+            elif word == "check":
+                self._check(name)
+            elif word == "retry":
+                key_work.retry(name, actor=ACTOR, now=clock.now())
+                self._work(name)
+            else:
+                {
+                    "list": self._list,
+                    "ahead": self._ahead,
+                    "move": self._move,
+                    "work": self._work,
+                    "end": self._end,
+                }[word]()
+        except Refusal as refusal:
+            raise CommandError(f"{refusal.detail} ({refusal.reason})") from refusal
+
+    def _list(self) -> None:
+        there = {info.name: info for info in kms.service(Duty.ROTATION).describe()}
+        under_way = {work.kek: work for work in KeyWork.objects.filter(finished_at__isnull=True)}
+        self.stdout.write(f"{'key':<20}{'state':<12}{'version':>8}{'data keys':>12}  made, hardened, work")
+        for kek in Kek.objects.order_by("pk"):
+            info, lives = there.get(kek.name), keks.lives_on(kek.name)
+            many = f"> {keks.COUNTED_UP_TO}" if lives.data_keys > keks.COUNTED_UP_TO else str(lives.data_keys)
+            notes = [f"{kek.made_at:%Y-%m-%d}{'' if kek.made_ahead else ' (when needed)'}"]
+            notes += [f"hardened {kek.hardened_at:%Y-%m-%d}"] if kek.hardened_at else []
+            notes += [_how_far(under_way[kek.name])] if kek.name in under_way else []
+            notes += [] if info else ["NOT IN THE SERVICE"]
+            version = str(info.version) if info else "-"
+            self.stdout.write(f"{kek.name:<20}{kek.state:<12}{version:>8}{many:>12}  {', '.join(notes)}")
+
+    def _ahead(self) -> None:
+        made = key_months.make_ahead(actor=ACTOR, now=clock.now())
+        self.stdout.write(f"made {made} keys; the next {key_months.AHEAD.days} days are provided for")
+
+    def _move(self) -> None:
+        self.stdout.write(f"moved the keys of {moving.move_keys(now=clock.now())} recordings")
+
+    def _end(self) -> None:
+        gone = key_months.destroy_passed(actor=ACTOR)
+        self.stdout.write(f"destroyed {gone} keys")
+
+    def _renew(self, name: str, kind: KeyWorkKind) -> None:
+        key_work.begin(name, kind, actor=ACTOR, now=clock.now())
+        self._work(name)
+        if kind == KeyWorkKind.REPLACE:
+            self._check(name)
+
+    def _work(self, name: str = "") -> None:
+        key_work.carry_on(actor=ACTOR, now=clock.now(), only=name)
+        open_work = KeyWork.objects.filter(finished_at__isnull=True).order_by("asked_at", "pk")
+        for work in open_work.filter(kek=name) if name else open_work:
+            self.stdout.write(f"{work.kek}: {_how_far(work)}")
+        ended = keks.destroy_closed(actor=ACTOR, now=clock.now())
+        if ended:
+            self.stdout.write(f"destroyed {ended} keys that were closed")
+        done = KeyWork.objects.filter(kek=name, finished_at__isnull=False).order_by("-finished_at").first()
+        if done and not open_work.filter(kek=name).exists():
+            self.stdout.write(f"{name}: version {done.version}, {done.rewrapped} data keys wrapped again")
+
+    def _check(self, name: str) -> None:
+        found = key_check.check_keys(name, actor=ACTOR, now=clock.now())
+        self.stdout.write(f"{name}: {found.tried} data keys tried, {len(found.unreadable)} unreadable")
+        if found.unreadable:
+            listed = "\n".join(str(each) for each in found.unreadable[:100])
+            raise CommandError(f"These recordings cannot be opened:\n{listed}")
+
+
+def _how_far(work: KeyWork) -> str:
+    if work.stuck_at:
+        return f"{work.kind} given up: {work.refused} keys cannot be wrapped again; see the log, then: keys retry"
+    return f"{work.kind}: {work.rewrapped} of {work.total}"

@@ -1,0 +1,221 @@
+"""New versions of key-encryption keys: nothing becomes unreadable, whatever dies in between."""
+
+from __future__ import annotations
+
+import pytest
+from django.db import IntegrityError, transaction
+
+from audit.actions import Action
+from audit.actor import Actor
+from recordings import fields, keks, key_check, key_work, keys, reading
+from recordings.models import KeyWork, KeyWorkKind, Recording, Rendition, StoredKey
+from tests.recordings import calls
+from tests.recordings.calls import NOW, bring_in, wav
+from tests.recordings.test_sweeps import Broken
+from tests.trail import events
+from vault import kms
+from vault.crypto.container import CopyKind
+from vault.kms import Duty, KeyManagementUnavailable, UnwrapRefused, masters
+from vault.kms.models import Kek, Master
+
+NAME = "audio-2027-02"
+JOB = Actor.system("task:recordings.work_on_keys")
+
+
+def begin(kind: KeyWorkKind = KeyWorkKind.HARDEN, name: str = NAME) -> KeyWork:
+    return key_work.begin(name, kind, actor=JOB, now=NOW)
+
+
+def carry_on() -> int:
+    return key_work.carry_on(actor=JOB, now=NOW)
+
+
+def heard(recording: Recording) -> bytes:
+    keys.forget_all_cached()
+    return b"".join(reading.read_whole(recording.renditions.get(kind=CopyKind.ORIGINAL)))
+
+
+@pytest.fixture(autouse=True)
+def _keyring_of_its_own(own_keyring) -> None:
+    """Count versions from one."""
+
+
+@pytest.fixture
+def three(north, exchange) -> list[Recording]:
+    return [bring_in(exchange, audio=wav(seconds)) for seconds in (0.2, 0.3, 0.4)]
+
+
+def test_rotating_wraps_every_key_again_and_touches_no_audio(three):
+    before = {row.pk: bytes(row.wrapped) for row in StoredKey.objects.filter(kek=NAME)}
+    objects = {each.pk: each.object_version for each in Rendition.objects.all()}
+
+    begin(KeyWorkKind.ROTATE)
+
+    assert carry_on() == 3
+    assert carry_on() == 0
+    after = StoredKey.objects.filter(kek=NAME)
+    assert {row.kek_version for row in after} == {2}
+    assert not {bytes(row.wrapped) for row in after} & set(before.values())
+    assert [heard(each) for each in three] == [wav(0.2), wav(0.3), wav(0.4)]
+    assert {each.pk: each.object_version for each in Rendition.objects.all()} == objects
+    (work,) = KeyWork.objects.all()
+    assert (work.total, work.rewrapped, work.refused, work.finished_at) == (3, 3, 0, NOW)
+    assert [event.action for event in events(*_KEY_ACTIONS)] == [
+        Action.KEY_ROTATION_BEGUN,
+        Action.KEY_ROTATED,
+        Action.KEY_REWRAPPED,
+    ]
+
+
+def test_hardening_makes_a_stolen_copy_of_the_key_store_worthless_for_what_was_erased(three):
+    stolen = StoredKey.objects.get(recording_id=three[0].pk, kind=CopyKind.ORIGINAL)
+    with transaction.atomic():
+        keys.shred(three[0])
+
+    begin()
+    carry_on()
+
+    context = keys.context_of(stolen.recording_id, stolen.pk, stolen.kind)
+    with pytest.raises(UnwrapRefused):
+        kms.service(Duty.PLAYBACK).unwrap(stolen.kek, bytes(stolen.wrapped), context)
+    assert [heard(each) for each in three[1:]] == [wav(0.3), wav(0.4)]
+    assert Kek.objects.get(pk=NAME).hardened_at == NOW
+
+
+def test_the_masters_of_a_months_fields_are_wrapped_again_too(three):
+    begin(KeyWorkKind.HARDEN, "fields-2027-02")
+    carry_on()
+
+    assert set(Master.objects.filter(kek="fields-2027-02").values_list("kek_version", flat=True)) == {2}
+    masters.forget_all()
+    assert fields.open_details(three[0]).reference == calls.REFERENCE
+
+
+def test_work_goes_on_where_it_stood_after_any_step_that_fails(three, monkeypatch):
+    monkeypatch.setattr(key_work, "BATCH", 2)
+    begin()
+    for name in ("rotate", "rewrap", "trim"):
+        for duty in Duty:
+            broken = Broken(kms.service(duty), name, KeyManagementUnavailable())
+        with monkeypatch.context() as patch:
+            patch.setattr(kms, "service", lambda duty, broken=broken: broken)
+            carry_on()
+        assert KeyWork.objects.get().finished_at is None
+
+    carry_on()
+
+    assert KeyWork.objects.get().finished_at == NOW
+    assert [heard(each) for each in three] == [wav(0.2), wav(0.3), wav(0.4)]
+    assert key_check.check_keys(NAME, actor=JOB, now=NOW).tried == 3
+
+
+def test_what_arrives_under_an_old_version_is_wrapped_again_before_that_is_destroyed(three, exchange):
+    def slowly():
+        yield wav(0.5)
+        work = begin()
+        for _ in ("the new version", "all that is there"):
+            key_work._step(work, actor=JOB, now=NOW)
+        assert work.rewrapped == 3
+
+    recording = bring_in(exchange, audio=slowly())
+    key = StoredKey.objects.filter(recording_id=recording.pk, kind=CopyKind.ORIGINAL)
+    assert key.get().kek_version == 1
+
+    carry_on()
+
+    assert KeyWork.objects.get().finished_at == NOW
+    assert key.get().kek_version == 2
+    assert heard(recording) == wav(0.5)
+
+
+def test_a_service_that_has_lost_the_new_version_stops_the_work(three, monkeypatch):
+    work = begin()
+    key_work._step(work, actor=JOB, now=NOW)
+    KeyWork.objects.update(version=7)  # as after the service was put back from a backup
+
+    carry_on()
+
+    assert KeyWork.objects.get().stuck_at == NOW
+    assert [heard(each) for each in three] == [wav(0.2), wav(0.3), wav(0.4)]
+
+
+def test_the_database_stores_nothing_under_a_version_that_was_given_up(three):
+    begin()
+    carry_on()
+    row = StoredKey.objects.filter(kek=NAME).first()
+
+    with pytest.raises(IntegrityError, match="replaced"), transaction.atomic():
+        StoredKey.objects.filter(pk=row.pk).update(kek_version=1)
+    with pytest.raises(IntegrityError), transaction.atomic():
+        Kek.objects.filter(pk=NAME).update(oldest_version=1)
+    with pytest.raises(IntegrityError, match="lives"), transaction.atomic():
+        Kek.objects.filter(pk=NAME).update(oldest_version=3)
+
+
+def test_a_long_upload_that_began_before_the_hardening_is_kept_all_the_same(three, exchange):
+    def slowly():
+        yield wav(0.6)
+        begin()
+        carry_on()
+
+    recording = bring_in(exchange, audio=slowly())
+
+    assert StoredKey.objects.get(recording_id=recording.pk, kind=CopyKind.ORIGINAL).kek_version == 2
+    assert heard(recording) == wav(0.6)
+
+
+def test_a_key_that_was_altered_stops_the_destruction_and_is_somebodys_to_look_at(three):
+    row = StoredKey.objects.filter(kek=NAME, recording_id=three[1].pk).get()
+    whole = bytes(row.wrapped)
+    StoredKey.objects.filter(pk=row.pk).update(wrapped=whole[:-1] + bytes([whole[-1] ^ 1]))
+
+    begin()
+    carry_on()
+
+    work = KeyWork.objects.get()
+    assert (work.rewrapped, work.refused, work.finished_at) == (2, 1, None)
+    assert work.stuck_at == NOW
+    assert [heard(three[0]), heard(three[2])] == [wav(0.2), wav(0.4)]
+    assert [event.outcome for event in events(Action.KEY_WORK_STUCK)] == ["failed"]
+    StoredKey.objects.filter(pk=row.pk).update(wrapped=whole)
+    key_work.retry(NAME, actor=JOB, now=NOW)
+    carry_on()
+    assert KeyWork.objects.get().finished_at == NOW
+    assert heard(three[1]) == wav(0.3)
+
+
+def test_a_key_gets_one_new_version_at_a_time(three):
+    begin()
+
+    with pytest.raises(key_work.WorkUnderWay):
+        begin(KeyWorkKind.ROTATE)
+    with pytest.raises(key_work.NotStuck):
+        key_work.retry(NAME, actor=JOB, now=NOW)
+    with pytest.raises(keks.NoSuchKey):
+        begin(name="audio-1999-01")
+
+
+@pytest.mark.parametrize("name", ["ledger", "exports"])
+def test_a_key_whose_wraps_stand_outside_the_books_keeps_its_versions(three, name):
+    kms.keks.ensure(name)
+
+    with pytest.raises(key_work.CannotBeHardened):
+        begin(name=name)
+    begin(KeyWorkKind.ROTATE, name)
+    carry_on()
+    assert KeyWork.objects.get().finished_at == NOW
+
+
+def test_trying_all_keys_finds_the_one_that_opens_another_object(three):
+    assert key_check.check_keys(NAME, actor=JOB, now=NOW) == key_check.Checked(3, ())
+    rendition = three[0].renditions.get()
+    rendition.header = three[1].renditions.get().header
+    rendition.save()
+
+    assert key_check.check_keys(NAME, actor=JOB, now=NOW) == key_check.Checked(3, (three[0].pk,))
+    assert [event.outcome for event in events(Action.KEY_VERIFIED)] == ["done", "failed"]
+
+
+_KEY_ACTIONS = [
+    action for action in Action if action.value.startswith("key.") and action != Action.KEY_CREATED
+]
