@@ -18,7 +18,7 @@ from audit import trail
 from audit.actions import Action
 from audit.actor import Actor, Ref
 from recordings import keys
-from recordings.models import StoredKey
+from recordings.models import KeyWork, StoredKey
 from vault import kms
 from vault.errors import Conflict, Missing, Refusal, gettext_noop
 from vault.kms import Duty, masters
@@ -153,6 +153,8 @@ def close(name: str, *, why: str, actor: Actor, now: datetime) -> Kek:
             Master.objects.filter(kek=name).delete()
             kek.state, kek.closed_at = KekState.CLOSING, now
             kek.save(update_fields=["state", "closed_at"])
+            # A new version that was on its way is not needed any more.
+            KeyWork.objects.filter(kek=name, finished_at__isnull=True).update(finished_at=now)
     except IntegrityError as error:  # the triggers found what has come since it was counted
         raise KeyLivesOn from error
     trail.record(Action.KEY_DESTRUCTION_BEGUN, actor=actor, target=ref(name), at=now, why=why)

@@ -222,8 +222,11 @@ def _harden(work: KeyWork, *, actor: Actor, now: datetime) -> None:
             Kek.objects.filter(pk=work.kek, oldest_version__lt=work.version).update(
                 oldest_version=work.version
             )
-    except IntegrityError:  # something was stored under an older version this very moment
-        _start_over(work, now=now)
+    except IntegrityError:
+        if _is_anything_left(work):  # stored under an older version this very moment
+            _start_over(work, now=now)
+        else:
+            _give_up(work, 0, actor=actor, now=now)
         return
     kms.service(Duty.DESTRUCTION).trim(work.kek, oldest=work.version)
     _finish(work, Action.KEY_HARDENED, actor=actor, now=now)

@@ -7,6 +7,7 @@ import pytest
 from django.conf import settings
 from django.test import Client
 
+from audit import subjects
 from audit.actions import Action
 from tests.people import client_of, client_with_token, make_person
 from tests.trail import events
@@ -15,6 +16,7 @@ from vault.access import callers, sessions
 from vault.access.gate import requires
 from vault.access.models import SignIn, User
 from vault.access.roles import Role
+from vault.kms import KeyManagementUnavailable
 from vault.permissions import Permission
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.access.probes")]
@@ -155,9 +157,12 @@ def test_the_trail_knows_a_session_by_its_number_and_not_by_its_key(supervisor):
     assert client.cookies["vault_session"].value.encode() not in entry
 
 
-def test_what_is_asked_often_believes_the_caller_for_two_seconds(supervisor, django_assert_num_queries):
+def test_what_is_asked_often_believes_the_caller_for_two_seconds(
+    supervisor, django_assert_num_queries, django_capture_on_commit_callbacks
+):
     client = client_of(supervisor)
-    first = client.get("/api/v1/probe/often").json()
+    with django_capture_on_commit_callbacks(execute=True):  # memory keeps only what has been committed
+        first = client.get("/api/v1/probe/often").json()
 
     with django_assert_num_queries(0):
         second = client.get("/api/v1/probe/often").json()
@@ -242,3 +247,16 @@ def test_every_persons_role_gives_an_agent_only_their_own_account(db):
     assert client.get("/me/").status_code == 200
     assert client.get("/people/").status_code == 403
     assert User.objects.get(pk=agent.pk).role == "agent"
+
+
+def test_nothing_is_done_while_what_seals_the_trail_cannot_be_had(supervisor, monkeypatch):
+    def unavailable(at):
+        raise KeyManagementUnavailable
+
+    monkeypatch.setattr(subjects, "prepare_month", unavailable)
+
+    answer = client_of(supervisor).get("/api/v1/probe/often")
+
+    assert answer.status_code == 503
+    assert answer.json()["code"] == "keys-unavailable"
+    assert Client().get("/health/live").status_code == 200

@@ -28,6 +28,16 @@ def test_a_key_is_kept_until_its_time_is_over(passed):
     assert kept.find("a") is None
 
 
+def test_a_key_may_be_asked_for_anew_before_its_time_is_over(passed):
+    kept = KeyCache(seconds=60)
+    kept.put("a", b"key")
+
+    passed["now"] += 31
+
+    assert kept.find("a", put_within=30) is None
+    assert kept.find("a") == b"key"
+
+
 def test_the_oldest_goes_when_there_are_too_many(passed):
     kept = KeyCache(limit=2)
     for name in ("a", "b", "a", "c"):

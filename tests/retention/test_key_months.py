@@ -15,7 +15,7 @@ from audit.actions import Action
 from audit.actor import Actor
 from recordings import keks, key_work, keys, moving, reading
 from recordings.errors import KeyReplaced
-from recordings.models import KeyWork, Recording, StoredKey
+from recordings.models import KeyWork, KeyWorkKind, Recording, StoredKey
 from retention import clock_guard, erasure, holds, key_months
 from retention.errors import ClockDoubted
 from retention.models import Ground
@@ -101,6 +101,16 @@ def test_a_passed_months_keys_go_when_nothing_lives_on_them(passed):
         ("key.destroyed", f"fields-{PASSED}"),
     ]
     assert destroy_passed() == 0
+
+
+def test_a_new_version_that_was_on_its_way_ends_with_its_key(passed):
+    key_work.begin(f"audio-{PASSED}", KeyWorkKind.HARDEN, actor=JOB, now=NOW)
+    run_sweep()
+
+    assert destroy_passed() == 2
+    assert key_work.carry_on(actor=JOB, now=NOW) == 0
+
+    assert KeyWork.objects.get().finished_at is not None
 
 
 def test_a_held_recordings_keys_outlive_their_month(passed, katrien):

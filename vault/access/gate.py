@@ -15,6 +15,8 @@ from django.middleware.csrf import CsrfViewMiddleware
 from django.utils.translation import gettext as _
 from django_htmx.http import HttpResponseClientRedirect
 
+from audit import subjects
+from vault import clock
 from vault.access import callers, refusals
 from vault.access.callers import Caller
 from vault.access.devices import remember_device
@@ -134,6 +136,9 @@ class Gate:
             return
         if not caller.actor.may(permission):
             raise NotPermitted(_why_not(caller, permission))
+        # What is done will be written down with who did it: what seals that is asked for here, not while rows
+        # are locked. Where it cannot be had, nothing is done.
+        subjects.prepare_month(clock.now())
 
     def _ask_to_sign_in(self, request: HttpRequest, refusal: callers.NotSignedIn) -> HttpResponse:
         if refusals.is_api(request):

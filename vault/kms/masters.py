@@ -17,6 +17,7 @@ from vault.kms.memory import KeyCache
 from vault.kms.models import Master
 
 _CONTEXT = b"callvault/master/v1\0"
+_FRESH_S = 30.0  # half of what memory keeps them for
 _kept = KeyCache()
 
 
@@ -33,12 +34,15 @@ def find(name: str) -> bytes | None:
     return many([name]).get(name)
 
 
-def many(names: Iterable[str]) -> dict[str, bytes]:
-    """Return those of the masters that exist and open, by name, with one query."""
+def many(names: Iterable[str], *, put_within: float | None = None) -> dict[str, bytes]:
+    """Return those of the masters that exist and open, by name, with one query.
+
+    :param put_within: ask again for those that have been in memory for more seconds than this.
+    """
     found: dict[str, bytes] = {}
     absent = []
     for name in names:
-        if key := _kept.find(name):
+        if key := _kept.find(name, put_within=put_within):
             found[name] = key
         else:
             absent.append(name)
@@ -51,11 +55,11 @@ def many(names: Iterable[str]) -> dict[str, bytes]:
 
 
 def prepare(wanted: Mapping[str, str], *, ahead: bool = False) -> None:
-    """Make and unwrap masters ahead, given as name to key-encryption key.
+    """Have masters in memory for as long as a request takes, given as name to key-encryption key.
 
     :param ahead: whether that is before anything needs them, so that a backup comes first.
     """
-    there = many(wanted)
+    there = many(wanted, put_within=_FRESH_S)
     for name, kek in wanted.items():
         if name not in there:
             _make(name, kek, ahead=ahead)

@@ -17,14 +17,18 @@ class KeyCache:
         self._kept: OrderedDict[Hashable, tuple[float, bytes]] = OrderedDict()
         self._lock = Lock()
 
-    def find(self, name: Hashable) -> bytes | None:
-        """Return the key, if it was put here and its time is not over."""
+    def find(self, name: Hashable, *, put_within: float | None = None) -> bytes | None:
+        """Return the key, if it was put here and its time is not over.
+
+        :param put_within: leave out one that has been here for more seconds than this.
+        """
         with self._lock:
             put_at, key = self._kept.get(name, (0.0, None))
-            if key is not None and time.monotonic() - put_at > self._seconds:
+            age = time.monotonic() - put_at
+            if key is not None and age > self._seconds:
                 del self._kept[name]
                 return None
-            return key
+            return None if put_within is not None and age > put_within else key
 
     def put(self, name: Hashable, key: bytes) -> None:
         """Keep the key."""
