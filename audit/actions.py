@@ -52,6 +52,7 @@ class Action(StrEnum):
     APPROVAL_EXPIRED = "approval.expired"
     APPROVAL_VOID = "approval.void"
     APPROVAL_CARRIED_OUT = "approval.carried_out"
+    APPROVAL_READ = "approval.read"
 
     # Recordings
     RECORDING_ANNOUNCED = "recording.announced"
@@ -154,6 +155,7 @@ FACTS: dict[Action, frozenset[str]] = {
     Action.APPROVAL_EXPIRED: _facts("kind approval"),
     Action.APPROVAL_VOID: _facts("kind approval why"),
     Action.APPROVAL_CARRIED_OUT: _facts("kind approval"),
+    Action.APPROVAL_READ: _facts("kind approval"),
     # Recordings
     Action.RECORDING_ANNOUNCED: _facts("intake source"),
     Action.RECORDING_INGESTED: _facts(
@@ -233,24 +235,28 @@ GROUPS: dict[str, frozenset[Action]] = {
             Action.RECORDING_VIEWED,
             Action.RECORDING_NUMBER_REVEALED,
             Action.ERASURE_PROOF_READ,
+            Action.APPROVAL_READ,
         )
     ),
     "changed": frozenset(
         action
         for action in Action
-        if action.value.split(".")[0]
-        in (
-            "basis",
-            "purpose",
-            "restriction",
-            "freeze",
-            "hold",
-            "policy",
-            "settings",
-            "token",
-            "team",
-            "account",
-            "approval",
+        if (
+            action.value.split(".")[0]
+            in (
+                "basis",
+                "purpose",
+                "restriction",
+                "freeze",
+                "hold",
+                "policy",
+                "settings",
+                "token",
+                "team",
+                "account",
+                "approval",
+            )
+            and action != Action.APPROVAL_READ
         )
         or action == Action.RECORDING_EXPIRY_SET
     ),

@@ -39,6 +39,7 @@ SENTENCES: dict[Action, tuple[Promise, str]] = {
     Action.APPROVAL_EXPIRED: (_("ended a request that nobody decided on in time: {what}"), "hourglass"),
     Action.APPROVAL_VOID: (_("ended a request that is no longer possible: {what}"), "x"),
     Action.APPROVAL_CARRIED_OUT: (_("carried out what was approved: {what}"), "check"),
+    Action.APPROVAL_READ: (_("read a request for a second person: {what}"), "eye"),
     Action.RECORDING_ANNOUNCED: (_("announced a call"), "phone-incoming"),
     Action.RECORDING_INGESTED: (_("brought in {what}"), "phone-incoming"),
     Action.RECORDING_INGEST_REFUSED: (_("tried to bring in {what}"), "phone-incoming"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -74,7 +73,7 @@ class TellSecret(PaintFence):
 
 
 @pytest.fixture(autouse=True)
-def fence(monkeypatch) -> Iterator[PaintFence]:
+def fence(monkeypatch) -> PaintFence:
     """Register both kinds for one test."""
     monkeypatch.setattr(kinds, "_registered", dict(kinds._registered))
     paint = PaintFence()

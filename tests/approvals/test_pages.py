@@ -6,6 +6,7 @@ import pytest
 from django.core import mail
 from django.test import Client
 
+from audit import trail
 from tests.approvals.conftest import REASON, ask
 from tests.people import client_of, make_person
 from tests.trail import events
@@ -66,6 +67,23 @@ def test_asking_for_what_waits_already_leads_to_it(asks, bram):
     answer = asks.get("/approvals/ask/test.paint/North/")
 
     assert answer.headers["Location"] == f"/approvals/{waiting.pk}/"
+
+
+def test_who_reads_a_reason_stands_in_the_trail_before_they_do(asks, decides, bram, monkeypatch):
+    asked = ask(bram, now=clock.now())
+
+    body(decides, f"/approvals/{asked.pk}/")
+    decides.get(f"/api/v1/approvals/{asked.pk}")
+
+    assert [event.target_id for event in events("approval.read")] == ["North", "North"]
+
+    def fail(*args, **kwargs):
+        raise trail.TrailUnavailable
+
+    monkeypatch.setattr(trail, "record_disclosure", fail)
+    unseen = decides.get(f"/approvals/{asked.pk}/")
+    assert unseen.status_code == 503
+    assert REASON not in unseen.content.decode()
 
 
 def test_refusing_takes_words_and_approving_does_not(asks, decides, bram):

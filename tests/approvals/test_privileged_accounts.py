@@ -178,8 +178,9 @@ def test_somebody_invited_as_a_dpo_is_an_agent_until_another_has_approved(bram, 
 
     eva = User.objects.get(email="eva@example.org")
     assert eva.role == Role.AGENT
-    assert "Not Data protection officer yet" in invited.content.decode()
+    assert "not granted yet: Data protection officer" in invited.content.decode()
     page = asks.post(invited.context["asking"], {"reason": REASON}).headers["Location"]
+    assert "not enrolled a second factor" in asks.get(page).content.decode()
     assert role_of(eva) == Role.AGENT
     assert page in asks.get(f"/people/{eva.pk}/").content.decode()
     client_of(User.objects.get(pk=katrien.id)).post(f"{page}decide/", {"decision": "approve"})

@@ -17,7 +17,7 @@ from audit.actor import Actor
 from vault import clock
 from vault.access.api import KeyPages
 from vault.access.callers import actor_of
-from vault.approvals import asking, deciding, notices, reading
+from vault.approvals import asking, deciding, notices, reading, words
 from vault.approvals.serializers import (
     ApprovalIn,
     ApprovalOut,
@@ -74,7 +74,8 @@ class OneApproval(APIView):
     def get(self, request: Request, approval_id: UUID) -> Response:
         """Return a request."""
         asked = reading.visible_to(_actor(request)).require(approval_id)
-        return Response(ApprovalWithReasonOut(asked).data)
+        reason, said = words.show(asked, actor=_actor(request), now=clock.now())
+        return Response({**ApprovalOut(asked).data, "reason": reason, "words": said})
 
     @extend_schema(operation_id="withdraw_approval", responses=ApprovalOut)
     def delete(self, request: Request, approval_id: UUID) -> Response:

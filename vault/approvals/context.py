@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from django.http import HttpRequest
@@ -13,8 +14,9 @@ from vault.permissions import Permission
 
 
 def waiting(request: HttpRequest) -> dict[str, Any]:
-    """Return the count as a function: only a page that shows it makes the query."""
+    """Return the count as a function: only a page that shows it makes the query, and once."""
 
+    @cache
     def count() -> int:
         actor = actor_of(request)
         return waiting_for(actor, now=clock.now()).count() if actor.may(Permission.APPROVAL_READ) else 0

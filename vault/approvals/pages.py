@@ -135,13 +135,14 @@ def _render(request: HttpRequest, approval_id: UUID, *, form: DecideForm) -> Htt
     asked = seen.require(approval_id)
     kind = kinds.require(asked.kind)
     is_mine = asked.asked_by_id == actor.id
+    reason, said = words.show(asked, actor=actor, now=now)
     may_decide = reading.waiting_for(actor, now=now).filter(pk=asked.pk).exists()
     context = {
         "asked": asked,
         "kind": kind,
         "described": kind.describe(asked, reader=actor, now=now),
-        "reason": words.reason_of(asked),
-        "said": words.words_of(asked),
+        "reason": reason,
+        "said": said,
         "is_mine": is_mine,
         "is_about_reader": asked.target_id == str(actor.id),
         "is_expired": asked.is_expired(now),

@@ -82,12 +82,16 @@ class GrantRole(_OfAccount):
         return people.give_role(_person_id(asked), _role(asked), actor=actor, now=now, approval=asked.pk)
 
     def describe(self, asked: Approval, *, reader: Actor, now: datetime) -> Described:
-        """Name the role too."""
+        """Name the role too, and warn of an account that is not its owner's yet."""
         described = super().describe(asked, reader=reader, now=now)
         role = str(ROLE_NAMES[_role(asked)])
+        is_enrolled = factors.is_enrolled(User.objects.require(_person_id(asked)))
         return Described(
-            _("%(role)s: %(name)s") % {"role": role, "name": described.what},
+            _("%(name)s as %(role)s") % {"role": role, "name": described.what},
             (*described.lines, Line(_("New role"), role)),
+            ""
+            if is_enrolled
+            else _("They have not enrolled a second factor yet: whoever holds their link still can."),
         )
 
 

@@ -6,7 +6,6 @@ from typing import Any
 
 from rest_framework import serializers
 
-from vault.approvals import words
 from vault.approvals.models import Approval, State
 
 
@@ -58,21 +57,13 @@ class ApprovalOut(serializers.ModelSerializer[Approval]):
 
 
 class ApprovalWithReasonOut(ApprovalOut):
-    """A request with its reason, and the words of who decided."""
+    """A request with its reason, and the words of who decided; empty once they were forgotten."""
 
-    reason = serializers.SerializerMethodField()
-    words = serializers.SerializerMethodField()
+    reason = serializers.CharField()
+    words = serializers.CharField()
 
     class Meta(ApprovalOut.Meta):
         fields = (*ApprovalOut.Meta.fields, "reason", "words")  # type: ignore[assignment]
-
-    def get_reason(self, asked: Approval) -> str:
-        """Return why it was asked for; empty once forgotten."""
-        return words.reason_of(asked)
-
-    def get_words(self, asked: Approval) -> str:
-        """Return what who decided has said."""
-        return words.words_of(asked)
 
 
 class ApprovalPageOut(serializers.Serializer[Any]):

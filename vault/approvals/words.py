@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from audit import subjects
+from audit import subjects, trail
+from audit.actions import Action
+from audit.actor import Actor
+from vault.approvals import kinds
 from vault.approvals.models import Approval
 from vault.crypto.fields import open_field, seal_field
 from vault.kms import masters
@@ -23,6 +26,19 @@ def seal(asked: Approval, column: str, text: str) -> bytes:
     """Return a text as it may stand in the column; nothing for none."""
     said = text.strip()
     return seal_field(_master(), said.encode(), _place(asked, column)) if said else b""
+
+
+def show(asked: Approval, *, actor: Actor, now: datetime) -> tuple[str, str]:
+    """Return reason and words for somebody's eyes, once it stands in the trail that they see them."""
+    trail.record_disclosure(
+        Action.APPROVAL_READ,
+        actor=actor,
+        target=kinds.require(asked.kind).ref(asked),
+        at=now,
+        kind=asked.kind,
+        approval=str(asked.pk),
+    )
+    return reason_of(asked), words_of(asked)
 
 
 def reason_of(asked: Approval) -> str:
