@@ -15,7 +15,7 @@ from vault.access.roles import Role
 from vault.approvals import asking, kinds
 from vault.approvals.kinds import CarriedOut, Described, Kind, Line
 from vault.approvals.models import Approval
-from vault.errors import Conflict, Unavailable
+from vault.errors import Conflict
 from vault.permissions import Permission
 
 NOW = datetime(2026, 11, 22, 10, 52, 7, tzinfo=UTC)
@@ -39,7 +39,6 @@ class PaintFence(Kind):
 
     def __init__(self) -> None:
         self.prepared_for: list[str] = []
-        self.is_down = False
 
     def check(self, asked: Approval, *, asker: Actor) -> None:
         if Team.objects.filter(name=asked.target_id).exists():
@@ -52,8 +51,6 @@ class PaintFence(Kind):
         return Described(asked.target_id, (Line("Fence", asked.target_id),))
 
     def prepare(self, asked: Approval, reason: str) -> str:
-        if self.is_down:
-            raise Unavailable
         self.prepared_for.append(reason)
         return "green"
 

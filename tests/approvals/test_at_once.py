@@ -11,8 +11,9 @@ from tests.recordings.conftest import person
 from tests.recordings.test_at_once import at_once
 from tests.trail import events
 from vault import kms
-from vault.access.models import Team
+from vault.access.models import Team, User
 from vault.access.roles import Role
+from vault.access.second_person import GRANT_ROLE
 from vault.approvals import asking, deciding, expiry
 from vault.approvals.errors import AlreadyAsked, AlreadyDecided
 from vault.approvals.models import Approval, State
@@ -99,3 +100,14 @@ def test_no_step_asks_the_key_service_for_anything_while_rows_are_locked(fresh_d
 
     assert locked
     assert not any(locked)
+
+
+def test_roles_granted_at_once_wait_for_each_other_and_none_is_lost(fresh_database):
+    bram = person("bram@example.org", Role.ADMINISTRATOR)
+    deciders = [person(f"admin{number}@example.org", Role.ADMINISTRATOR) for number in range(3)]
+    people = [person(f"agent{number}@example.org", Role.AGENT) for number in range(3)]
+    asked = [ask(bram, GRANT_ROLE, str(each.id), parameters={"role": "administrator"}).pk for each in people]
+
+    at_once(lambda number: deciding.approve(asked[number], actor=deciders[number], now=NOW), times=3)
+
+    assert User.objects.filter(role=Role.ADMINISTRATOR).count() == 7

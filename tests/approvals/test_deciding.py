@@ -10,13 +10,14 @@ from psycopg import sql
 
 from audit import trail
 from audit.actions import Action
-from tests.approvals.conftest import NOW, REASON, ask
+from audit.actor import Actor
+from tests.approvals.conftest import NOW, REASON, Painted, PaintFence, ask
 from tests.recordings.conftest import person
 from tests.trail import events
-from vault.access import people
+from vault import clock
 from vault.access.models import Team, User
 from vault.access.roles import Role
-from vault.approvals import asking, deciding, expiry, kinds, reading, words
+from vault.approvals import asking, deciding, expiry, kinds, reading, tasks, words
 from vault.approvals.errors import (
     AlreadyAsked,
     AlreadyDecided,
@@ -31,8 +32,16 @@ from vault.approvals.errors import (
 )
 from vault.approvals.models import Approval, State
 from vault.errors import Forbidden, Unavailable
+from vault.jobs.models import Heartbeat
 
 LATER = NOW + timedelta(hours=73)
+
+
+def raiser(error: type[Exception]):
+    def fail(*args, **kwargs):
+        raise error
+
+    return fail
 
 
 def state_of(asked: Approval) -> str:
@@ -68,9 +77,10 @@ def test_who_may_not_decide_finds_no_request(bram):
     asked = ask(bram)
     reviewer = person("noor@example.org", Role.REVIEWER)
 
-    with pytest.raises(NoSuchApproval):
-        deciding.approve(asked.pk, actor=reviewer, now=NOW)
-    assert not reading.waiting_for(reviewer, now=NOW)
+    for somebody in (reviewer, Actor.system("command:test")):
+        with pytest.raises(NoSuchApproval):
+            deciding.approve(asked.pk, actor=somebody, now=NOW)
+        assert not reading.waiting_for(somebody, now=NOW)
 
 
 def test_who_lost_the_right_to_decide_while_the_page_was_open_does_not(bram, katrien):
@@ -148,11 +158,13 @@ def test_only_who_asked_withdraws(bram, katrien):
         asking.withdraw(asked.pk, actor=katrien, now=NOW)
 
 
-def test_the_job_ends_only_what_is_late(bram):
+def test_the_job_ends_only_what_is_late(bram, monkeypatch):
     late, fresh = ask(bram), ask(bram, target="South", now=LATER)
+    monkeypatch.setattr(clock, "now", lambda: LATER)
 
-    assert expiry.expire(now=LATER) == 1
+    tasks.expire()
 
+    assert Heartbeat.objects.get(job="approvals.expire").done == 1
     assert (state_of(late), state_of(fresh)) == (State.EXPIRED, State.WAITING)
     assert [event.target_id for event in events(Action.APPROVAL_EXPIRED)] == ["North"]
 
@@ -187,7 +199,7 @@ def test_what_is_half_done_when_it_turns_out_impossible_is_undone(bram, katrien,
 
     def carry_out(*args, **kwargs):
         Team.objects.create(name="North")
-        raise people.LastAdministrator
+        raise Painted
 
     monkeypatch.setattr(fence, "carry_out", carry_out)
     with pytest.raises(NoLongerPossible):
@@ -197,23 +209,35 @@ def test_what_is_half_done_when_it_turns_out_impossible_is_undone(bram, katrien,
     assert state_of(asked) == State.VOID
 
 
-def test_an_outage_leaves_the_request_waiting(bram, katrien, fence):
+@pytest.mark.parametrize("where", ["prepare", "carry_out"])
+def test_an_outage_leaves_the_request_waiting(bram, katrien, fence, monkeypatch, where):
     asked = ask(bram)
-    fence.is_down = True
+    monkeypatch.setattr(fence, where, raiser(Unavailable))
 
     with pytest.raises(Unavailable):
         deciding.approve(asked.pk, actor=katrien, now=NOW)
 
     assert state_of(asked) == State.WAITING
+    assert [event.action for event in events()] == [Action.APPROVAL_REQUESTED]
+
+
+def test_what_cannot_even_be_prepared_any_more_is_void(bram, katrien, fence, monkeypatch):
+    paint, secret = ask(bram), ask(bram, "test.secret")
+    deciding.approve(secret.pk, actor=katrien, now=NOW)
+    monkeypatch.setattr(PaintFence, "prepare", raiser(Painted))
+
+    with pytest.raises(NoLongerPossible):
+        deciding.approve(paint.pk, actor=katrien, now=NOW)
+    with pytest.raises(NoLongerPossible):
+        deciding.carry_out(secret.pk, actor=bram, now=NOW)
+
+    assert set(Approval.objects.values_list("state", "void_because")) == {(State.VOID, "painted")}
 
 
 def test_approval_and_change_and_event_commit_together_or_not_at_all(bram, katrien, monkeypatch):
     asked = ask(bram)
 
-    def fail(*args, **kwargs):
-        raise DatabaseError
-
-    monkeypatch.setattr(trail, "record", fail)
+    monkeypatch.setattr(trail, "record", raiser(DatabaseError))
     with pytest.raises(DatabaseError):
         deciding.approve(asked.pk, actor=katrien, now=NOW)
 

@@ -121,6 +121,16 @@ def test_what_became_impossible_is_told_and_nothing_else(decides, bram):
     assert "No longer possible" in answer.content.decode()
 
 
+def test_what_became_impossible_after_approval_is_told_to_who_asked(asks, decides, bram):
+    asked = ask(bram, "test.secret", now=clock.now())
+    decides.post(f"/approvals/{asked.pk}/decide/", {"decision": "approve"})
+    Team.objects.create(name="North")
+
+    answer = asks.post(f"/approvals/{asked.pk}/carry-out/", follow=True)
+
+    assert "Nothing was carried out: Somebody was quicker." in answer.content.decode()
+
+
 def test_what_came_of_it_is_shown_to_who_asked_once(asks, decides, bram):
     asked = ask(bram, "test.secret", now=clock.now())
     decides.post(f"/approvals/{asked.pk}/decide/", {"decision": "approve"})
