@@ -44,6 +44,16 @@ class Action(StrEnum):
     TOKEN_REVOKED = "token.revoked"  # noqa: S105 - the name of an action
     ACCESS_REFUSED = "access.refused"
 
+    # A second person
+    APPROVAL_REQUESTED = "approval.requested"
+    APPROVAL_APPROVED = "approval.approved"
+    APPROVAL_REFUSED = "approval.refused"
+    APPROVAL_WITHDRAWN = "approval.withdrawn"
+    APPROVAL_EXPIRED = "approval.expired"
+    APPROVAL_VOID = "approval.void"
+    APPROVAL_CARRIED_OUT = "approval.carried_out"
+    APPROVAL_READ = "approval.read"
+
     # Recordings
     RECORDING_ANNOUNCED = "recording.announced"
     RECORDING_INGESTED = "recording.ingested"
@@ -134,10 +144,10 @@ FACTS: dict[Action, frozenset[str]] = {
     Action.ACCOUNT_PASSWORD_CHANGED: _facts("how"),
     Action.ACCOUNT_PASSWORD_RESET_REQUESTED: _facts("known"),
     # People, teams, tokens
-    Action.ACCOUNT_INVITED: _facts("role team expires_at"),
-    Action.ACCOUNT_ENABLED: _facts("role"),
+    Action.ACCOUNT_INVITED: _facts("role team expires_at approval"),
+    Action.ACCOUNT_ENABLED: _facts("role approval"),
     Action.ACCOUNT_DISABLED: _facts("role why sessions_ended"),
-    Action.ACCOUNT_ROLE_CHANGED: _facts("old new sessions_ended"),
+    Action.ACCOUNT_ROLE_CHANGED: _facts("old new sessions_ended approval"),
     Action.ACCOUNT_TEAM_CHANGED: _facts("team change"),
     Action.ACCOUNT_LANGUAGE_CHANGED: _facts("old new"),
     Action.TEAM_CREATED: _facts(""),
@@ -145,6 +155,15 @@ FACTS: dict[Action, frozenset[str]] = {
     Action.TOKEN_CREATED: _facts("scopes source expires_at role"),
     Action.TOKEN_REVOKED: _facts("why"),
     Action.ACCESS_REFUSED: _facts("method route permission"),
+    # A second person
+    Action.APPROVAL_REQUESTED: _facts("kind approval expires_at"),
+    Action.APPROVAL_APPROVED: _facts("kind approval asked_by"),
+    Action.APPROVAL_REFUSED: _facts("kind approval asked_by"),
+    Action.APPROVAL_WITHDRAWN: _facts("kind approval"),
+    Action.APPROVAL_EXPIRED: _facts("kind approval"),
+    Action.APPROVAL_VOID: _facts("kind approval why"),
+    Action.APPROVAL_CARRIED_OUT: _facts("kind approval"),
+    Action.APPROVAL_READ: _facts("kind approval"),
     # Recordings
     Action.RECORDING_ANNOUNCED: _facts("intake source"),
     Action.RECORDING_INGESTED: _facts(
@@ -172,7 +191,7 @@ FACTS: dict[Action, frozenset[str]] = {
     Action.FREEZE_PLACED: _facts("hold ground until"),
     Action.FREEZE_LIFTED: _facts("hold ground"),
     Action.HOLD_PLACED: _facts("recordings ground kind hold until"),
-    Action.HOLD_RELEASED: _facts("recordings ground kind hold"),
+    Action.HOLD_RELEASED: _facts("recordings ground kind hold approval"),
     Action.POLICY_CREATED: _facts("version lawful_basis at_least at_most from_what scope"),
     Action.POLICY_CHANGED: _facts("version old new field lawful_basis at_least at_most"),
     Action.POLICY_APPROVED: _facts("version by_author"),
@@ -232,23 +251,28 @@ GROUPS: dict[str, frozenset[Action]] = {
             Action.RECORDING_VIEWED,
             Action.RECORDING_NUMBER_REVEALED,
             Action.ERASURE_PROOF_READ,
+            Action.APPROVAL_READ,
         )
     ),
     "changed": frozenset(
         action
         for action in Action
-        if action.value.split(".")[0]
-        in (
-            "basis",
-            "purpose",
-            "restriction",
-            "freeze",
-            "hold",
-            "policy",
-            "settings",
-            "token",
-            "team",
-            "account",
+        if (
+            action.value.split(".")[0]
+            in (
+                "basis",
+                "purpose",
+                "restriction",
+                "freeze",
+                "hold",
+                "policy",
+                "settings",
+                "token",
+                "team",
+                "account",
+                "approval",
+            )
+            and action != Action.APPROVAL_READ
         )
         or action == Action.RECORDING_EXPIRY_SET
     ),

@@ -77,6 +77,7 @@ REF_KINDS = frozenset(
         "intake",
         "purpose",
         "basis",
+        "approval",
         "job",
         "session",
         "settings",

@@ -16,7 +16,8 @@ from rest_framework.views import APIView
 from audit.actor import Actor
 from recordings.models import Recording
 from retention import disclosures, erasure, holds, policies, proof
-from retention.models import Ground, Hold, RetentionPolicy
+from retention.hold_release import HOLD_RELEASE
+from retention.models import Ground, Hold, HoldKind, RetentionPolicy
 from retention.serializers import (
     ErasureIn,
     ErasureOut,
@@ -31,6 +32,9 @@ from retention.serializers import (
 from vault import clock
 from vault.access.api import KeyPages
 from vault.access.callers import actor_of
+from vault.approvals.asking import ask
+from vault.approvals.notices import tell_deciders
+from vault.approvals.serializers import ApprovalOut
 from vault.permissions import Permission
 
 _PAGES = [
@@ -110,15 +114,20 @@ class Holds(APIView):
 
 
 class HoldRelease(APIView):
-    """POST /holds/{id}/release: end a hold."""
+    """POST /holds/{id}/release: end a freeze or a restriction, or ask for the end of a legal hold."""
 
     required_permission = Permission.HOLD_RELEASE
 
-    @extend_schema(operation_id="release_hold", request=ReasonIn, responses=HoldOut)
+    @extend_schema(operation_id="release_hold", request=ReasonIn, responses={200: HoldOut, 202: ApprovalOut})
     def post(self, request: Request, hold_id: UUID) -> Response:
-        """End a hold, for a reason."""
+        """End it, for a reason; a legal hold only once a second person has approved what is asked here."""
         reason = _valid(ReasonIn, request)["reason"]
-        hold = holds.release_hold(hold_id, reason=reason, actor=_actor(request), now=clock.now())
+        actor, now = _actor(request), clock.now()
+        if holds.require_hold(hold_id, actor=actor).kind == HoldKind.LEGAL_HOLD:
+            asked = ask(HOLD_RELEASE, str(hold_id), reason=reason, actor=actor, now=now)
+            tell_deciders(request._request, asked)
+            return Response(ApprovalOut(asked).data, status=202)
+        hold = holds.release_hold(hold_id, reason=reason, actor=actor, now=now)
         return Response(HoldOut(hold).data)
 
 

@@ -8,3 +8,9 @@ class RetentionConfig(AppConfig):
 
     name = "retention"
     label = "retention"
+
+    def ready(self) -> None:
+        """Register what needs a second person."""
+        from retention import hold_release
+
+        hold_release.register()

@@ -23,7 +23,7 @@ from audit.subjects import Subject
 from recordings import copies, keys, tombstones
 from recordings.errors import UnderLegalHold
 from recordings.models import Recording
-from retention import claims, clock_guard, ledger, proof
+from retention import claims, clock_guard, hold_release, ledger, proof
 from retention.claims import Claim
 from retention.errors import Frozen, MustBeKept, NoSuchErasure, RestrictedFromErasure
 from retention.models import Erasure, ErasureState, Ground, Hold, HoldKind, LedgerKind
@@ -181,6 +181,7 @@ def _destroy(erasure: Erasure, recording: Recording, *, actor: Actor, at: dateti
     erasure.keys_destroyed = keys.shred(recording)
     tombstones.bury(recording, now=at)
     trail.forget(Subject.recording(recording.pk), actor=actor, at=at)
+    hold_release.forget_reasons(recording)
     event = trail.record(
         Action.RECORDING_ERASED,
         actor=actor,

@@ -1,7 +1,8 @@
 """What stops the clock of a recording: legal holds, open access requests, restrictions.
 
 Each act is one transaction: the hold, the recording's flag, the event, the entry for the ledger outside. It
-takes the recording's row first, as the destruction of its key does: one of the two sees the other.
+takes the recording's row first, as the destruction of its key does: one of the two sees the other. A legal hold
+is released when a second person has approved it (``retention.hold_release``).
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 
 from django.db import transaction
 
@@ -31,6 +33,7 @@ from retention.errors import (
     ReasonMissing,
 )
 from retention.models import Hold, HoldKind, LedgerKind
+from vault.access.second_person import NeedsSecondPerson
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,29 +89,60 @@ def place_hold(
         )
         _set_flag(recording, kind)
         _record(KINDS[kind].placed, hold, reason, actor=actor, now=now)
-        _enter(LedgerKind.HOLD_PLACED, hold, actor=actor, now=now)
+        _enter(LedgerKind.HOLD_PLACED, hold, account=hold.placed_by, now=now)
     return hold
 
 
 def release_hold(hold_id: uuid.UUID, *, reason: str, actor: Actor, now: datetime) -> Hold:
-    """End a hold; when no other is in force, the clock goes on and what is overdue goes with the next sweep.
+    """End a freeze or a restriction; what is overdue and not held otherwise goes with the next sweep.
 
     :raises AlreadyReleased: if somebody did so before.
+    :raises NeedsSecondPerson: for a legal hold.
     """
     hold = require_hold(hold_id, actor=actor)
     if hold.released_at is not None:
         raise AlreadyReleased
-    sealed = _seal("release_reason", hold_id, hold.recording_id, reason)
+    if hold.kind == HoldKind.LEGAL_HOLD:
+        raise NeedsSecondPerson
+    sealed = seal_release_reason(hold, reason)
     with transaction.atomic(durable=True):
-        recording = Recording.objects.select_for_update(of=("self",)).require(hold.recording_id)
-        hold = Hold.objects.select_for_update(of=("self",)).get(pk=hold_id)
-        if hold.released_at is not None:
-            raise AlreadyReleased
-        hold.released_at, hold.released_by, hold.release_reason_sealed = now, _account(actor), sealed
-        hold.save(update_fields=["released_at", "released_by", "release_reason_sealed"])
-        _set_flag(recording, HoldKind(hold.kind))
-        _record(KINDS[hold.kind].released, hold, reason, actor=actor, now=now)
-        _enter(LedgerKind.HOLD_RELEASED, hold, actor=actor, now=now)
+        return end_hold(
+            hold_id, reason=reason, sealed=sealed, released_by=_account(actor), actor=actor, now=now
+        )
+
+
+def seal_release_reason(hold: Hold, reason: str) -> bytes:
+    """Seal why a hold ends, ahead of the transaction that ends it."""
+    return _seal("release_reason", hold.pk, hold.recording_id, reason)
+
+
+def lock_in_force(hold_id: uuid.UUID) -> Hold:
+    """Return a hold, locked after its recording, or refuse one that ended."""
+    hold = Hold.objects.get(pk=hold_id)
+    Recording.objects.select_for_update(of=("self",)).require(hold.recording_id)
+    hold = Hold.objects.select_for_update(of=("self",)).select_related("recording").get(pk=hold_id)
+    if hold.released_at is not None:
+        raise AlreadyReleased
+    return hold
+
+
+def end_hold(
+    hold_id: uuid.UUID,
+    *,
+    reason: str,
+    sealed: bytes,
+    released_by: uuid.UUID,
+    actor: Actor,
+    now: datetime,
+    approval: uuid.UUID | None = None,
+) -> Hold:
+    """End a hold in the caller's transaction; when no other is in force, the clock goes on."""
+    hold = lock_in_force(hold_id)
+    hold.released_at, hold.released_by, hold.release_reason_sealed = now, released_by, sealed
+    hold.save(update_fields=["released_at", "released_by", "release_reason_sealed"])
+    _set_flag(hold.recording, HoldKind(hold.kind))
+    _record(KINDS[hold.kind].released, hold, reason, actor=actor, now=now, approval=approval)
+    _enter(LedgerKind.HOLD_RELEASED, hold, account=released_by, now=now)
     return hold
 
 
@@ -186,7 +220,16 @@ def _set_flag(recording: Recording, kind: HoldKind) -> None:
     recording.save(update_fields=[flag])
 
 
-def _record(action: Action, hold: Hold, reason: str, *, actor: Actor, now: datetime) -> None:
+def _record(
+    action: Action,
+    hold: Hold,
+    reason: str,
+    *,
+    actor: Actor,
+    now: datetime,
+    approval: uuid.UUID | None = None,
+) -> None:
+    facts: dict[str, Any] = {"approval": str(approval)} if approval else {}
     trail.record(
         action,
         actor=actor,
@@ -194,16 +237,17 @@ def _record(action: Action, hold: Hold, reason: str, *, actor: Actor, now: datet
         at=now,
         personal=[trail.Personal(Subject.recording(hold.recording_id), {"reason": reason.strip()})],
         hold=str(hold.pk),
+        **facts,
     )
 
 
-def _enter(kind: LedgerKind, hold: Hold, *, actor: Actor, now: datetime) -> None:
+def _enter(kind: LedgerKind, hold: Hold, *, account: uuid.UUID, now: datetime) -> None:
     ledger.enter_hold(
         kind,
         hold_id=hold.pk,
         recording_id=hold.recording_id,
         hold_kind=hold.kind,
-        account=_account(actor),
+        account=account,
         now=now,
     )
 

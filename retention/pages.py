@@ -18,12 +18,14 @@ from recordings.models import Recording
 from retention import claims, clock_guard, disclosures, erasure, figures, holds, proof, reasons
 from retention.errors import CountDiffers, GroundNeeded
 from retention.forms import GroundForm, HoldForm, NewHoldForm, ReasonForm
+from retention.hold_release import HOLD_RELEASE
 from retention.models import Erasure, ErasureState, Ground, Hold, HoldKind
 from vault import clock
 from vault.access.api import CursorNotValid, KeyPages
 from vault.access.callers import actor_of
 from vault.access.gate import requires
 from vault.access.models import User
+from vault.approvals.reading import find_waiting
 from vault.errors import Missing, Refusal
 from vault.permissions import Permission
 
@@ -148,7 +150,12 @@ def list_holds(request: HttpRequest) -> HttpResponse:
     page = KeyPages("placed_at", size=SHOWN).page(found.select_related("recording"), request)
     what = "holds-released" if released else "holds"
     disclosures.record_listed(what, count=len(page.rows), actor=actor_of(request), now=clock.now())
-    context = {"rows": _told(page.rows), "released": released, "older": page.older, "newer": page.newer}
+    context = {
+        "rows": _told(page.rows, now=clock.now()),
+        "released": released,
+        "older": page.older,
+        "newer": page.newer,
+    }
     return render(request, "retention/holds.html", context)
 
 
@@ -168,18 +175,26 @@ def new_hold(request: HttpRequest) -> HttpResponse:
 
 @requires(GET=Permission.HOLD_RELEASE, POST=Permission.HOLD_RELEASE)
 def release_hold(request: HttpRequest, hold_id: UUID) -> HttpResponse:
-    """Ask why a hold ends, and end it."""
+    """Ask why a freeze or a restriction ends, and end it; a legal hold needs a second person."""
     actor, now = actor_of(request), clock.now()
     hold = holds.require_hold(hold_id, actor=actor)
+    if hold.kind == HoldKind.LEGAL_HOLD:
+        return redirect("approvals:ask", HOLD_RELEASE, str(hold_id))
     form = ReasonForm(request.POST or None)
     if form.is_valid():
         reason = form.cleaned_data["reason"]
         if _try(form, "reason", lambda: holds.release_hold(hold_id, reason=reason, actor=actor, now=now)):
-            messages.success(request, _("The hold is released; the recording's own end counts again."))
+            messages.success(
+                request, _("It no longer stops the clock; the recording's own end counts again.")
+            )
             return redirect("retention:recording", hold.recording_id)
     disclosures.record_viewed(hold.recording, actor=actor, now=now)
     ends = hold.recording.expires_at
-    context = {"form": form, "hold": _told([hold])[0], "is_overdue": ends is not None and ends <= now}
+    context = {
+        "form": form,
+        "hold": _told([hold], now=now)[0],
+        "is_overdue": ends is not None and ends <= now,
+    }
     return render(request, "retention/hold_release.html", context)
 
 
@@ -222,7 +237,7 @@ def _render_recording(
     context = {
         "recording": recording,
         "why": reasons.why_kept(recording),
-        "holds": _told(found),
+        "holds": _told(found, now=clock.now()),
         "is_held": any(hold.released_at is None for hold in found),
         "erasure": row,
         "hold_form": hold_form or HoldForm(),
@@ -242,9 +257,10 @@ def _place(request: HttpRequest, recording_id: UUID, asked: dict[str, Any]) -> H
     )
 
 
-def _told(found: list[Hold]) -> list[dict[str, Any]]:
-    """Return holds with their reasons in clear and the names of those who answer for them."""
+def _told(found: list[Hold], *, now: datetime) -> list[dict[str, Any]]:
+    """Return holds with their reasons in clear, the names of those who answer for them, and what waits."""
     why = holds.open_reasons(found)
+    asked = find_waiting(HOLD_RELEASE, [str(hold.pk) for hold in found], now=now)
     people = User.objects.in_bulk({hold.owner for hold in found} | {hold.released_by for hold in found})
     return [
         {
@@ -254,6 +270,7 @@ def _told(found: list[Hold]) -> list[dict[str, Any]]:
             "release_reason": why.get(hold.pk, ("", ""))[1],
             "owner": people.get(hold.owner),
             "released_by": people.get(hold.released_by) if hold.released_by else None,
+            "asked": asked.get(str(hold.pk)),
         }
         for hold in found
     ]

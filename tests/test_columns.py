@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from django.apps import apps
 from django.db import models
 
-OURS = {"access", "audit", "jobs", "kms", "recordings", "retention"}
+OURS = {"access", "approvals", "audit", "jobs", "kms", "recordings", "retention"}
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,13 @@ SORTED: dict[str, Sorted] = {
     "access.User": Sorted(
         clear="email name language",
         none="password last_login id role is_active invited_at disabled_at",
+    ),
+    "approvals.Approval": Sorted(
+        sealed="reason_sealed words_sealed",
+        none=(
+            "id kind target_id parameters asked_by_id asked_at expires_at state decided_by_id decided_at "
+            "ended_at void_because"
+        ),
     ),
     "audit.Addendum": Sorted(
         sealed="sealed",

@@ -24,6 +24,7 @@ class Permission(StrEnum):
     HOLD_READ = "hold:read"
     HOLD_PLACE = "hold:place"
     HOLD_RELEASE = "hold:release"
+    HOLD_RELEASE_DECIDE = "hold:release-decide"
     POLICY_READ = "policy:read"
     POLICY_CHANGE = "policy:change"
     RETENTION_READ = "retention:read"
@@ -34,6 +35,8 @@ class Permission(StrEnum):
 
     PEOPLE_READ = "people:read"
     PEOPLE_MANAGE = "people:manage"
+    ROLE_DECIDE = "role:decide"
+    APPROVAL_READ = "approval:read"
     TOKEN_MANAGE = "token:manage"  # noqa: S105 - the name of a permission, not a secret
     SETTINGS_READ = "settings:read"
     METRICS_READ = "metrics:read"

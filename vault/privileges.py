@@ -49,6 +49,8 @@ APPLICATION: dict[str, frozenset[str]] = {
     "retention_rescheduling": APPEND_AND_MARK,
     "retention_clockmark": WRITE,
     "retention_clockdoubt": APPEND_AND_MARK,
+    # Requests for a second person: a trigger says what may still change.
+    "approvals_approval": APPEND_AND_MARK,
     # Keys, jobs
     "kms_master": WRITE,
     "kms_kek": APPEND_AND_MARK,

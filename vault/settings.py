@@ -28,6 +28,7 @@ INSTALLED_APPS = [
     "audit",
     "vault.access",
     "vault.web",
+    "vault.approvals",
     "recordings",
     "retention",
     "vault.demo",
@@ -79,6 +80,7 @@ TEMPLATES: list[dict[str, Any]] = [
                 "django.contrib.messages.context_processors.messages",
                 "csp.context_processors.nonce",
                 "vault.web.context.page",
+                "vault.approvals.context.waiting",
             ],
         },
     }
@@ -159,6 +161,7 @@ ACCOUNT_RATE_LIMITS = {
     "reset_password": "20/m/ip,3/10m/key",
 }
 INVITATION_HOURS = env.integer("INVITATION_HOURS", default=72)
+APPROVAL_HOURS = env.integer("APPROVAL_HOURS", default=72)
 MFA_ADAPTER = "vault.access.adapters.MFAAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
@@ -192,7 +195,10 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "SERVE_INCLUDE_SCHEMA": False,
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "COMPONENT_SPLIT_REQUEST": True,
-    "ENUM_NAME_OVERRIDES": {"LawfulBasisEnum": "recordings.models.Basis"},
+    "ENUM_NAME_OVERRIDES": {
+        "LawfulBasisEnum": "recordings.models.Basis",
+        "ApprovalStateEnum": "vault.approvals.models.State",
+    },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "vault.access.openapi.add_problem",

@@ -40,3 +40,12 @@ def test_nobody_who_manages_people_is_the_dpo():
 
 def test_every_scope_of_a_token_has_its_words():
     assert SCOPES.keys() == permissions_of(Role.INTEGRATION)
+
+
+def test_whoever_may_decide_on_a_request_of_two_people_may_see_requests():
+    for asks, decides in (
+        (Permission.HOLD_RELEASE, Permission.HOLD_RELEASE_DECIDE),
+        (Permission.PEOPLE_MANAGE, Permission.ROLE_DECIDE),
+    ):
+        assert ROLES_ALLOWED[decides] == {Role.DPO, Role.ADMINISTRATOR}
+        assert ROLES_ALLOWED[asks] | ROLES_ALLOWED[decides] <= ROLES_ALLOWED[Permission.APPROVAL_READ]

@@ -13,10 +13,10 @@ from recordings.models import Recording
 from retention import holds, policies, sweep
 from retention.models import Erasure, ErasureState, Hold, RetentionPolicy
 from retention.periods import Period
-from tests.people import make_person, make_team
+from tests.people import make_person
 from tests.recordings import calls
 from tests.retention.conftest import due_call, exchange_actor, terms
-from vault.access.models import User
+from vault.access.models import Team, User
 from vault.access.roles import Role, permissions_of
 
 NOW = datetime(2026, 11, 22, 10, 52, 7, tzinfo=UTC)
@@ -25,7 +25,7 @@ NOW = datetime(2026, 11, 22, 10, 52, 7, tzinfo=UTC)
 @pytest.fixture(scope="module")
 def dpo(site) -> User:
     """A DPO whose vault holds a call that is kept, one on hold, one that has gone."""
-    make_team("North of the river")
+    Team.objects.get_or_create(name="North of the river")
     person = make_person(Role.DPO, name="Katrien Maas")
     actor = Actor(
         kind=ActorKind.PERSON,
@@ -61,7 +61,7 @@ def pages(dpo) -> list[str]:
         f"/retention/policies/{policy}/change/",
         "/retention/holds/",
         "/retention/holds/new/",
-        f"/retention/holds/{Hold.objects.get().pk}/release/",
+        f"/retention/holds/{Hold.objects.get(case='C-17').pk}/release/",
         "/retention/erasures/",
         *(f"/retention/recordings/{recording}/" for recording in recordings),
     ]

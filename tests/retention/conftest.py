@@ -11,7 +11,8 @@ import pytest
 from audit.actor import Actor, ActorKind
 from recordings.models import Recording
 from retention import policies, sweep
-from retention.models import RetentionPolicy
+from retention.hold_release import HOLD_RELEASE
+from retention.models import Hold, RetentionPolicy
 from retention.periods import Period
 from retention.policies import Terms
 from tests.recordings import calls
@@ -19,6 +20,8 @@ from tests.recordings.conftest import person
 from tests.stores import empty_store
 from vault.access.models import Team
 from vault.access.roles import Role, permissions_of
+from vault.approvals import asking, deciding
+from vault.approvals.models import Approval
 
 NOW = datetime(2026, 11, 22, 10, 52, 7, tzinfo=UTC)
 SWEEPER = Actor.system("task:retention.sweep")
@@ -106,6 +109,13 @@ def make_policy(actor: Actor, **changes: Any) -> RetentionPolicy:
 def due_call(actor: Actor, **changes: Any) -> Recording:
     """Take in a call that ended long ago."""
     return calls.bring_in(actor, audio=calls.wav(0.2), said=calls.document(call=LONG_AGO, **changes))
+
+
+def release(placed: Hold, *, asker: Actor, reason: str = "Settled.") -> Approval:
+    """Release a legal hold as it is released: somebody asks, an administrator approves."""
+    asked = asking.ask(HOLD_RELEASE, str(placed.pk), reason=reason, actor=asker, now=NOW)
+    second = person(f"{uuid4().hex[:8]}@example.org", Role.ADMINISTRATOR)
+    return deciding.approve(asked.pk, actor=second, now=NOW)
 
 
 def run_sweep(**options: Any) -> sweep.Swept:

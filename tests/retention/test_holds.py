@@ -37,7 +37,15 @@ from retention.models import (
 from retention.periods import Period
 from tests.recordings import calls
 from tests.recordings.conftest import person
-from tests.retention.conftest import NOW, SWEEPER, due_call, exchange_actor, make_policy, run_sweep
+from tests.retention.conftest import (
+    NOW,
+    SWEEPER,
+    due_call,
+    exchange_actor,
+    make_policy,
+    release,
+    run_sweep,
+)
 from tests.trail import events
 from vault.access.models import Team
 from vault.access.roles import Role
@@ -63,7 +71,7 @@ def test_a_held_recording_outlives_its_end_and_goes_when_it_is_released(due, kat
     run_sweep()
     assert not Recording.objects.get(pk=due.pk).is_erased
 
-    holds.release_hold(placed.pk, reason="Settled.", actor=katrien, now=NOW)
+    release(placed, asker=katrien)
     run_sweep()
 
     assert Recording.objects.get(pk=due.pk).is_erased
@@ -93,9 +101,9 @@ def test_nobody_freezes_twice_or_releases_what_is_out_of_reach(kept, katrien, in
 def test_two_holds_both_have_to_be_released(kept, katrien):
     first, second = hold(kept, katrien), hold(kept, katrien)
 
-    holds.release_hold(first.pk, reason="Settled.", actor=katrien, now=NOW)
+    release(first, asker=katrien)
     assert Recording.objects.get(pk=kept.pk).is_held
-    holds.release_hold(second.pk, reason="Settled.", actor=katrien, now=NOW)
+    release(second, asker=katrien)
     assert not Recording.objects.get(pk=kept.pk).is_held
 
 
@@ -130,9 +138,9 @@ def test_what_is_not_there_is_refused(kept, katrien, ines):
     with pytest.raises(NotFrozen):
         holds.lift_freeze(kept.pk, reason="x", actor=katrien, now=NOW)
     placed = hold(kept, katrien)
-    holds.release_hold(placed.pk, reason="Settled.", actor=katrien, now=NOW)
+    release(placed, asker=katrien)
     with pytest.raises(AlreadyReleased):
-        holds.release_hold(placed.pk, reason="Settled.", actor=katrien, now=NOW)
+        release(placed, asker=katrien)
     sander = person("sander@example.org", Role.SUPERVISOR, Team.objects.create(name="South"))
     with pytest.raises(NoSuchRecording):
         holds.place_hold(kept.pk, reason="Mine.", actor=sander, now=NOW)
@@ -156,7 +164,7 @@ def test_an_erased_recording_takes_no_hold(due, katrien):
 
 def test_erasing_blanks_the_reasons_of_old_holds(due, katrien):
     placed = hold(due, katrien)
-    holds.release_hold(placed.pk, reason="Settled.", actor=katrien, now=NOW)
+    release(placed, asker=katrien)
     run_sweep()
 
     assert holds.open_reasons([placed]) == {}
@@ -196,7 +204,7 @@ def test_the_owner_of_the_tables_meets_the_triggers_too(fresh_database, table):
 
 def test_a_released_hold_is_not_touched_again(kept, katrien):
     placed = hold(kept, katrien)
-    holds.release_hold(placed.pk, reason="Settled.", actor=katrien, now=NOW)
+    release(placed, asker=katrien)
 
     for statement in (
         "UPDATE retention_hold SET released_at = NULL, released_by = NULL, release_reason_sealed = NULL",

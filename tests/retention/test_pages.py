@@ -112,7 +112,14 @@ def test_a_hold_is_placed_and_released_on_pages(dpo, kept):
     assert "Meter dispute" in dpo.get(page).content.decode()
     assert "Meter dispute" in dpo.get("/retention/holds/").content.decode()
     assert Recording.objects.get(pk=kept.pk).is_held
-    dpo.post(f"/retention/holds/{hold.pk}/release/", {"reason": "Settled"})
+    asking = dpo.post(f"/retention/holds/{hold.pk}/release/", {"reason": "Settled"}).headers["Location"]
+    asked = dpo.post(asking, {"reason": "Settled"}).headers["Location"]
+    assert Recording.objects.get(pk=kept.pk).is_held
+    assert asked in dpo.get(page).content.decode()
+    assert asked in dpo.get("/retention/holds/").content.decode()
+
+    client_of(make_person(Role.ADMINISTRATOR)).post(f"{asked}decide/", {"decision": "approve"})
+
     assert not Recording.objects.get(pk=kept.pk).is_held
     assert "Settled" in dpo.get("/retention/holds/", {"released": "yes"}).content.decode()
 
@@ -183,7 +190,11 @@ def test_the_api_places_and_releases_holds_restrictions_and_freezes(dpo, kept):
     assert (refused.status_code, refused.json()["code"]) == (409, "under-legal-hold")
 
     hold = placed.json()["id"]
-    assert dpo.post(f"/api/v1/holds/{hold}/release", {"reason": "Settled"}, **json).status_code == 200
+    asked = dpo.post(f"/api/v1/holds/{hold}/release", {"reason": "Settled"}, **json)
+    assert (asked.status_code, asked.json()["state"]) == (202, "waiting")
+    decision = f"/api/v1/approvals/{asked.json()['id']}/decision"
+    second = client_of(make_person(Role.ADMINISTRATOR))
+    assert second.post(decision, {"approve": True}, **json).json()["state"] == "done"
     assert (
         dpo.post(f"/api/v1/holds/{hold}/release", {"reason": "Settled"}, **json).json()["code"]
         == "already-released"
@@ -322,7 +333,7 @@ def test_a_policy_is_retired_after_typing_how_many_it_touches(dpo, kept):
     ("address", "action"),
     [
         ("/retention/recordings/{recording}/", Action.RECORDING_VIEWED),
-        ("/retention/holds/{hold}/release/", Action.RECORDING_VIEWED),
+        ("/retention/holds/{freeze}/release/", Action.RECORDING_VIEWED),
         ("/retention/recordings/", Action.RECORDING_LISTED),
         ("/retention/holds/", Action.RECORDING_LISTED),
         ("/retention/erasures/", Action.RECORDING_LISTED),
@@ -330,10 +341,11 @@ def test_a_policy_is_retired_after_typing_how_many_it_touches(dpo, kept):
     ],
 )
 def test_what_is_shown_of_recordings_and_reasons_is_in_the_trail(dpo, due, katrien, address, action):
-    hold = holds.place_hold(due.pk, reason="A case before the court", actor=katrien, now=NOW)
+    holds.place_hold(due.pk, reason="A case before the court", actor=katrien, now=NOW)
+    freeze = holds.freeze(due.pk, reason="Art. 15", actor=katrien, now=NOW)
     before = len(events(action))
 
-    assert dpo.get(address.format(recording=due.pk, hold=hold.pk)).status_code == 200
+    assert dpo.get(address.format(recording=due.pk, freeze=freeze.pk)).status_code == 200
 
     assert len(events(action)) == before + 1
 

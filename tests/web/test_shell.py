@@ -14,8 +14,8 @@ SEEN = {
     Role.AGENT: [],
     Role.SUPERVISOR: ["Recordings", "Keys for the player", "When may I listen?"],
     Role.REVIEWER: ["Recordings", "Keys for the player", "When may I listen?"],
-    Role.DPO: ["Recordings", "Retention", "Legal holds", "Audit trail", "People", "Teams"],
-    Role.ADMINISTRATOR: ["People", "Teams", "Service tokens"],
+    Role.DPO: ["Recordings", "Retention", "Legal holds", "Audit trail", "People", "Teams", "Approvals"],
+    Role.ADMINISTRATOR: ["People", "Teams", "Service tokens", "Approvals"],
 }
 LANDS = {
     Role.SUPERVISOR: "/recordings/",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import TypeVar
+from urllib.parse import urlencode
 from uuid import UUID
 
 from django.contrib import messages
@@ -29,8 +30,9 @@ from vault.access.forms import (
 )
 from vault.access.gate import requires
 from vault.access.invitations import Invited
-from vault.access.models import ServiceToken, SignIn, Team, User
+from vault.access.models import ROLE_NAMES, ServiceToken, SignIn, Team, User
 from vault.access.roles import Role
+from vault.access.second_person import GRANT_ROLE, LET_IN, PRIVILEGED, RENEW_SIGN_IN, NeedsSecondPerson
 from vault.access.tokens import MadeToken
 from vault.errors import Conflict, Invalid
 from vault.permissions import Permission
@@ -51,17 +53,18 @@ def list_people(request: HttpRequest) -> HttpResponse:
 
 @requires(GET=MANAGE, POST=MANAGE)
 def invite(request: HttpRequest) -> HttpResponse:
-    """Invite somebody; the link is shown once."""
+    """Invite somebody; the link is shown once. A privileged role is asked for next, and waits."""
     form = InvitePerson(request.POST or None)
     if form.is_valid():
         asked = form.cleaned_data
+        role = Role(asked["role"])
         invited = _try(
             form,
             "email",
             lambda: people.invite_person(
                 asked["email"],
                 name=asked["name"],
-                role=Role(asked["role"]),
+                role=Role.AGENT if role in PRIVILEGED else role,
                 teams=[team.pk for team in asked["teams"]],
                 language=asked["language"],
                 actor=actor_of(request),
@@ -69,7 +72,7 @@ def invite(request: HttpRequest) -> HttpResponse:
             ),
         )
         if invited is not None:
-            return _show_link(request, invited)
+            return show_link(request, invited, wanted=role if role in PRIVILEGED else None)
     return render(request, "access/invite.html", {"form": form})
 
 
@@ -86,7 +89,11 @@ def change_role(request: HttpRequest, person_id: UUID) -> HttpResponse:
     form = ChangeRole(request.POST)
     if not form.is_valid():
         return _render_person(request, User.objects.require(person_id), role_form=form)
-    people.change_role(person_id, Role(form.cleaned_data["role"]), actor=actor_of(request), now=clock.now())
+    role = Role(form.cleaned_data["role"])
+    try:
+        people.change_role(person_id, role, actor=actor_of(request), now=clock.now())
+    except NeedsSecondPerson:
+        return redirect(_asking(GRANT_ROLE, person_id, role=role.value))
     messages.success(request, _("The role was changed, and the person's sessions were ended."))
     return redirect("access:person", person_id)
 
@@ -114,7 +121,10 @@ def disable(request: HttpRequest, person_id: UUID) -> HttpResponse:
 @requires(POST=MANAGE)
 def enable(request: HttpRequest, person_id: UUID) -> HttpResponse:
     """Let a person sign in again."""
-    people.enable_person(person_id, actor=actor_of(request), now=clock.now())
+    try:
+        people.enable_person(person_id, actor=actor_of(request), now=clock.now())
+    except NeedsSecondPerson:
+        return redirect(_asking(LET_IN, person_id))
     messages.success(request, _("The account may sign in again."))
     return redirect("access:person", person_id)
 
@@ -122,7 +132,11 @@ def enable(request: HttpRequest, person_id: UUID) -> HttpResponse:
 @requires(POST=MANAGE)
 def invite_again(request: HttpRequest, person_id: UUID) -> HttpResponse:
     """Take away password and factors, and show a new link."""
-    return _show_link(request, people.reset_sign_in(person_id, actor=actor_of(request), now=clock.now()))
+    try:
+        invited = people.reset_sign_in(person_id, actor=actor_of(request), now=clock.now())
+    except NeedsSecondPerson:
+        return redirect(_asking(RENEW_SIGN_IN, person_id))
+    return show_link(request, invited)
 
 
 @requires(POST=MANAGE)
@@ -247,6 +261,24 @@ def end_other_sessions(request: HttpRequest) -> HttpResponse:
     return redirect("access:account")
 
 
+def show_link(request: HttpRequest, invited: Invited, *, wanted: Role | None = None) -> HttpResponse:
+    """Show an invitation's link, once; ``wanted`` is the role that a second person has to approve."""
+    context = {
+        "person": invited.person,
+        "link": request.build_absolute_uri(reverse("account_open_invitation", args=[invited.secret])),
+        "expires_at": invited.expires_at,
+        "wanted": ROLE_NAMES[wanted] if wanted else "",
+        "asking": _asking(GRANT_ROLE, invited.person.pk, role=wanted.value) if wanted else "",
+    }
+    return render(request, "access/invited.html", context)
+
+
+def _asking(kind: str, person_id: UUID, **parameters: str) -> str:
+    """Return where a second person is asked for."""
+    address = reverse("approvals:ask", args=[kind, person_id])
+    return f"{address}?{urlencode(parameters)}" if parameters else address
+
+
 def _render_person(
     request: HttpRequest, person: User, *, role_form: Form | None = None, teams_form: Form | None = None
 ) -> HttpResponse:
@@ -259,19 +291,11 @@ def _render_person(
         "sign_ins": _sign_ins(person),
         "is_self": actor.id == person.pk,
         "may_manage": actor.may(MANAGE),
+        "is_privileged": person.role in PRIVILEGED,
         "role_form": role_form or ChangeRole(initial={"role": person.role}),
         "teams_form": teams_form or ChangeTeams(initial={"teams": teams}),
     }
     return render(request, "access/person.html", context)
-
-
-def _show_link(request: HttpRequest, invited: Invited) -> HttpResponse:
-    link = request.build_absolute_uri(reverse("account_open_invitation", args=[invited.secret]))
-    return render(
-        request,
-        "access/invited.html",
-        {"person": invited.person, "link": link, "expires_at": invited.expires_at},
-    )
 
 
 def _show_secret(request: HttpRequest, made: MadeToken) -> HttpResponse:

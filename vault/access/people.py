@@ -1,7 +1,7 @@
 """Managing people and teams. Each use case is one transaction with its event.
 
-What an administrator may not do alone or to themselves is refused here; granting the DPO's or the
-administrator's role will need a second person (``SECOND_PERSON`` says for which).
+What an administrator may not do alone or to themselves is refused here. What ``vault.approvals`` carries out
+once a second person has approved it works in that transaction: ``give_role``, ``renew_sign_in``, ``let_in``.
 """
 
 from __future__ import annotations
@@ -24,9 +24,8 @@ from vault.access import factors, invitations, sessions
 from vault.access.invitations import Invited
 from vault.access.models import Membership, NoSuchPerson, Team, User
 from vault.access.roles import PEOPLES_ROLES, Role
+from vault.access.second_person import check_alone
 from vault.errors import Conflict, Invalid
-
-SECOND_PERSON = frozenset({Role.DPO, Role.ADMINISTRATOR})
 
 
 class EmailTaken(Conflict):
@@ -70,8 +69,13 @@ def invite_person(
     actor: Actor,
     now: datetime,
 ) -> Invited:
-    """Make an account and the link with which its owner chooses a password and a second factor."""
+    """Make an account and the link with which its owner chooses a password and a second factor.
+
+    :raises EmailTaken: if somebody signs in with this address already.
+    :raises NeedsSecondPerson: for a privileged role: invite an agent, and ask for the role.
+    """
     _check_role(role)
+    check_alone(role, actor=actor)
     address = email.strip().lower()
     if User.objects.filter(email=address).exists():
         raise EmailTaken(_("Somebody already signs in with this e-mail address."))
@@ -100,11 +104,25 @@ def reset_sign_in(person_id: UUID, *, actor: Actor, now: datetime) -> Invited:
 
     :raises OwnAccount: for one's own account.
     :raises PersonDisabled: if the account may not sign in.
+    :raises NeedsSecondPerson: if the person has a privileged role.
     """
+    person = check_renewal(person_id, actor=actor)
+    check_alone(Role(person.role), actor=actor)
+    return renew_sign_in(person_id, actor=actor, now=now)
+
+
+def check_renewal(person_id: UUID, *, actor: Actor) -> User:
+    """Return the locked person whose sign-in the actor may renew, or refuse."""
     person = _lock(person_id)
     _check_not_own(person, actor)
     if not person.is_active:
         raise PersonDisabled(_("Enable the account first."))
+    return person
+
+
+def renew_sign_in(person_id: UUID, *, actor: Actor, now: datetime, approval: UUID | None = None) -> Invited:
+    """Renew a person's sign-in in the caller's transaction."""
+    person = check_renewal(person_id, actor=actor)
     person.set_unusable_password()
     person.save(update_fields=["password"])
     removed = factors.remove_all(person)
@@ -119,6 +137,7 @@ def reset_sign_in(person_id: UUID, *, actor: Actor, now: datetime) -> Invited:
         at=now,
         role=person.role,
         expires_at=invited.expires_at.isoformat(),
+        approval=_fact(approval),
     )
     return invited
 
@@ -129,14 +148,30 @@ def change_role(person_id: UUID, role: Role, *, actor: Actor, now: datetime) -> 
 
     :raises OwnAccount: for one's own role.
     :raises LastAdministrator: if nobody else could administer.
+    :raises NeedsSecondPerson: for a privileged role.
     """
+    person = check_role_change(person_id, role, actor=actor)
+    if person.role == role:
+        return person
+    check_alone(role, actor=actor)
+    return give_role(person_id, role, actor=actor, now=now)
+
+
+def check_role_change(person_id: UUID, role: Role, *, actor: Actor) -> User:
+    """Return the locked person to whom the actor may give the role, or refuse."""
     _check_role(role)
     person, is_last_administrator = _lock_with_administrators(person_id)
     _check_not_own(person, actor)
-    if person.role == role:
-        return person
-    if is_last_administrator:
+    if person.role != role and is_last_administrator:
         raise LastAdministrator(_("Appoint another administrator first."))
+    return person
+
+
+def give_role(
+    person_id: UUID, role: Role, *, actor: Actor, now: datetime, approval: UUID | None = None
+) -> User:
+    """Give a person another role, and end their sessions, in the caller's transaction."""
+    person = check_role_change(person_id, role, actor=actor)
     old, person.role = person.role, role
     person.save(update_fields=["role"])
     trail.record(
@@ -147,6 +182,7 @@ def change_role(person_id: UUID, role: Role, *, actor: Actor, now: datetime) -> 
         old=old,
         new=role.value,
         sessions_ended=sessions.end_all(person, "role-changed", now=now),
+        approval=_fact(approval),
     )
     return person
 
@@ -181,13 +217,30 @@ def disable_person(person_id: UUID, *, actor: Actor, now: datetime, why: str = "
 
 @transaction.atomic(durable=True)
 def enable_person(person_id: UUID, *, actor: Actor, now: datetime) -> User:
-    """Let a disabled person sign in again, with the factors they had."""
+    """Let a disabled person sign in again, with the factors they had.
+
+    :raises NeedsSecondPerson: if the person has a privileged role.
+    """
     person = _lock(person_id)
     if person.is_active:
         return person
+    check_alone(Role(person.role), actor=actor)
+    return let_in(person_id, actor=actor, now=now)
+
+
+def let_in(person_id: UUID, *, actor: Actor, now: datetime, approval: UUID | None = None) -> User:
+    """Let a disabled person sign in again, in the caller's transaction."""
+    person = _lock(person_id)
     person.is_active, person.disabled_at = True, None
     person.save(update_fields=["is_active", "disabled_at"])
-    trail.record(Action.ACCOUNT_ENABLED, actor=actor, target=_ref(person), at=now, role=person.role)
+    trail.record(
+        Action.ACCOUNT_ENABLED,
+        actor=actor,
+        target=_ref(person),
+        at=now,
+        role=person.role,
+        approval=_fact(approval),
+    )
     return person
 
 
@@ -266,6 +319,10 @@ def _lock_with_administrators(person_id: UUID) -> tuple[User, bool]:
 
 def _ref(person: User) -> Ref:
     return Ref("account", str(person.pk))
+
+
+def _fact(approval: UUID | None) -> str | None:
+    return str(approval) if approval else None
 
 
 def _check_role(role: Role) -> None:

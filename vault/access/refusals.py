@@ -49,6 +49,7 @@ _TARGETS = {
     "policy_id": "policy",
     "hold_id": "hold",
     "erasure_id": "erasure",
+    "approval_id": "approval",
     "export_id": "export",
     "purpose_id": "purpose",
     "event_id": "trail",

@@ -38,7 +38,9 @@ ROLES_ALLOWED: dict[Permission, frozenset[Role]] = {
     Permission.RESTRICTION_SET: frozenset({D}),
     Permission.HOLD_READ: frozenset({D}),
     Permission.HOLD_PLACE: frozenset({D}),
+    # With a second person: who asks, and who else may decide on it.
     Permission.HOLD_RELEASE: frozenset({D}),
+    Permission.HOLD_RELEASE_DECIDE: frozenset({D, M}),
     Permission.POLICY_READ: frozenset({S, R, D, M}),
     Permission.POLICY_CHANGE: frozenset({D}),
     Permission.RETENTION_READ: frozenset({D}),
@@ -47,6 +49,9 @@ ROLES_ALLOWED: dict[Permission, frozenset[Role]] = {
     Permission.AUDIT_EXPORT: frozenset({D}),
     Permission.PEOPLE_READ: frozenset({D, M}),
     Permission.PEOPLE_MANAGE: frozenset({M}),
+    # Decides, as a second person, on what an administrator asks for about a DPO's or administrator's account.
+    Permission.ROLE_DECIDE: frozenset({D, M}),
+    Permission.APPROVAL_READ: frozenset({D, M}),  # those who may ask for, or decide on, anything
     Permission.TOKEN_MANAGE: frozenset({M}),
     Permission.SETTINGS_READ: frozenset({D, M}),
     Permission.METRICS_READ: frozenset({M, I}),

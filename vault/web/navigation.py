@@ -24,6 +24,7 @@ class Entry:
     icon: str
     url_name: str
     permission: Permission
+    counts_waiting: bool = False  # beside it stands how much waits for the person
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,7 @@ class Link:
     icon: str
     url: str
     current: bool
+    counts_waiting: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,18 @@ NAVIGATION: tuple[tuple[LazyText, tuple[Entry, ...]], ...] = (
         ),
     ),
     (
+        _("Second person"),
+        (
+            Entry(
+                _("Approvals"),
+                "list-checks",
+                "approvals:list",
+                Permission.APPROVAL_READ,
+                counts_waiting=True,
+            ),
+        ),
+    ),
+    (
         _("Help"),
         (
             Entry(_("Keys for the player"), "keyboard", "web:keys", Permission.RECORDING_PLAY),
@@ -88,7 +102,13 @@ def sections_for(actor: Actor, path: str) -> list[Section]:
     sections = []
     for label, entries in NAVIGATION:
         links = tuple(
-            Link(entry.label, entry.icon, urls[entry.url_name], current=urls[entry.url_name] == here)
+            Link(
+                entry.label,
+                entry.icon,
+                urls[entry.url_name],
+                current=urls[entry.url_name] == here,
+                counts_waiting=entry.counts_waiting,
+            )
             for entry in entries
             if entry.url_name in urls
         )

@@ -1,0 +1,171 @@
+"""What an administrator does not do alone to an account: grant the DPO's or an administrator's role, and renew
+or give back the access of somebody who has one.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, cast
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from audit.actor import Actor, Ref
+from vault.access import factors, pages, people
+from vault.access.invitations import Invited
+from vault.access.models import ROLE_NAMES, NoSuchPerson, User
+from vault.access.people import PersonDisabled
+from vault.access.roles import Role
+from vault.access.second_person import GRANT_ROLE, LET_IN, PRIVILEGED, RENEW_SIGN_IN
+from vault.approvals import kinds
+from vault.approvals.errors import ParametersInvalid, SecondPersonNotNeeded
+from vault.approvals.kinds import CarriedOut, Described, Kind, Line
+from vault.approvals.models import Approval
+from vault.permissions import Permission
+
+
+def register() -> None:
+    """Make these kinds known."""
+    for kind in (GrantRole(), RenewSignIn(), LetIn()):
+        kinds.register(kind)
+
+
+class _OfAccount(Kind):
+    """Something about one person's account."""
+
+    ask = Permission.PEOPLE_MANAGE
+    decide = Permission.ROLE_DECIDE
+
+    def ref(self, asked: Approval) -> Ref:
+        """Return the account."""
+        return Ref("account", asked.target_id)
+
+    def describe(self, asked: Approval, *, reader: Actor, now: datetime) -> Described:
+        """Say whose account, and how it stands: whoever decides may see people."""
+        person = User.objects.require(_person_id(asked))
+        return Described(person.name, tuple(self._lines(asked, person)))
+
+    def _lines(self, asked: Approval, person: User) -> list[Line]:
+        enrolled = factors.is_enrolled(person)
+        return [
+            Line(_("Account"), person.name, reverse("access:person", args=[person.pk])),
+            Line(_("E-mail"), person.email),
+            Line(_("Role now"), str(ROLE_NAMES[Role(person.role)])),
+            Line(_("Second factor"), _("Enrolled") if enrolled else _("Not yet")),
+        ]
+
+
+class GrantRole(_OfAccount):
+    """Give somebody the DPO's or an administrator's role; the parameter ``role`` says which."""
+
+    code = GRANT_ROLE
+    title = gettext_lazy("Grant a role")
+    explanation = gettext_lazy(
+        "Approving gives the person this role at once and ends their open sessions. Approve only for whom you"
+        " know to be who they say they are."
+    )
+
+    def check(self, asked: Approval, *, asker: Actor) -> None:
+        """Refuse any other role, a disabled account, one's own, and the last administrator's."""
+        role = _role(asked)
+        person = people.check_role_change(_person_id(asked), role, actor=asker)
+        if not person.is_active:
+            raise PersonDisabled(_("Enable the account first."))
+        if person.role == role:
+            raise SecondPersonNotNeeded(_("The person has this role already."))
+
+    def carry_out(self, asked: Approval, prepared: Any, *, actor: Actor, now: datetime) -> User:
+        """Give the role."""
+        return people.give_role(_person_id(asked), _role(asked), actor=actor, now=now, approval=asked.pk)
+
+    def describe(self, asked: Approval, *, reader: Actor, now: datetime) -> Described:
+        """Name the role too, and warn of an account that is not its owner's yet."""
+        described = super().describe(asked, reader=reader, now=now)
+        role = str(ROLE_NAMES[_role(asked)])
+        is_enrolled = factors.is_enrolled(User.objects.require(_person_id(asked)))
+        return Described(
+            _("%(name)s as %(role)s") % {"role": role, "name": described.what},
+            (*described.lines, Line(_("New role"), role)),
+            ""
+            if is_enrolled
+            else _("They have not enrolled a second factor yet: whoever holds their link still can."),
+        )
+
+
+class RenewSignIn(_OfAccount):
+    """Take away password and factors of a DPO or administrator, for a new link."""
+
+    code = RENEW_SIGN_IN
+    title = gettext_lazy("Make a new link")
+    explanation = gettext_lazy(
+        "Once approved, who asked gets a link, once: whoever opens it chooses a new password and second factor"
+        " for this account. The old ones stop working and its sessions end. Ask the person, not the one who"
+        " asks, whether they need it."
+    )
+    carried_out = CarriedOut.BY_REQUESTER
+
+    def check(self, asked: Approval, *, asker: Actor) -> None:
+        """Refuse for one's own account, a disabled one, and one that needs no second person."""
+        _check_no_parameters(asked)
+        _check_privileged(people.check_renewal(_person_id(asked), actor=asker))
+
+    def carry_out(self, asked: Approval, prepared: Any, *, actor: Actor, now: datetime) -> Invited:
+        """Take them away, and make the link."""
+        return people.renew_sign_in(_person_id(asked), actor=actor, now=now, approval=asked.pk)
+
+    def show(self, request: HttpRequest, result: Any) -> HttpResponse:
+        """Show the link."""
+        return pages.show_link(request, cast(Invited, result))
+
+
+class LetIn(_OfAccount):
+    """Let a disabled DPO or administrator sign in again."""
+
+    code = LET_IN
+    title = gettext_lazy("Enable an account")
+    explanation = gettext_lazy(
+        "Approving lets the person sign in again at once, with their role, their password and their factors."
+    )
+
+    def check(self, asked: Approval, *, asker: Actor) -> None:
+        """Refuse for an account that may sign in, and for one that needs no second person."""
+        _check_no_parameters(asked)
+        person = User.objects.select_for_update().require(_person_id(asked))
+        if person.is_active:
+            raise SecondPersonNotNeeded(_("The account may sign in already."))
+        _check_privileged(person)
+
+    def carry_out(self, asked: Approval, prepared: Any, *, actor: Actor, now: datetime) -> User:
+        """Let them in."""
+        return people.let_in(_person_id(asked), actor=actor, now=now, approval=asked.pk)
+
+
+def _person_id(asked: Approval) -> UUID:
+    """Return whose account it is. One writing alone is taken: who may not decide is found by comparing ids."""
+    try:
+        person_id = UUID(asked.target_id)
+    except ValueError:
+        raise NoSuchPerson from None
+    if str(person_id) != asked.target_id:
+        raise NoSuchPerson
+    return person_id
+
+
+def _role(asked: Approval) -> Role:
+    role = asked.parameters.get("role")
+    if asked.parameters.keys() != {"role"} or role not in PRIVILEGED:
+        raise ParametersInvalid
+    return Role(role)
+
+
+def _check_no_parameters(asked: Approval) -> None:
+    if asked.parameters:
+        raise ParametersInvalid
+
+
+def _check_privileged(person: User) -> None:
+    if person.role not in PRIVILEGED:
+        raise SecondPersonNotNeeded
