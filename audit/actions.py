@@ -119,6 +119,7 @@ class Action(StrEnum):
     KEY_WORK_RETRIED = "key.work_retried"
     KEY_VERIFIED = "key.verified"
     KEY_DESTRUCTION_BEGUN = "key.destruction_begun"
+    DATA_KEY_EXPORTED = "data_key.exported"
     KEY_DESTROYED = "key.destroyed"
     SETTINGS_CHANGED = "settings.changed"
     JOB_FAILED = "job.failed"
@@ -231,7 +232,8 @@ FACTS: dict[Action, frozenset[str]] = {
     Action.KEY_WORK_STUCK: _facts("work kind refused"),
     Action.KEY_WORK_RETRIED: _facts("work kind version keys"),
     Action.KEY_VERIFIED: _facts("keys unreadable"),
-    Action.KEY_DESTRUCTION_BEGUN: _facts("why"),
+    Action.KEY_DESTRUCTION_BEGUN: _facts("why approval"),
+    Action.DATA_KEY_EXPORTED: _facts("approval kind sha256"),
     Action.KEY_DESTROYED: _facts("why"),
     Action.SETTINGS_CHANGED: _facts("name old new"),
     Action.JOB_FAILED: _facts("job"),

@@ -95,6 +95,7 @@ SENTENCES: dict[Action, tuple[Promise, str]] = {
     Action.KEY_WORK_STUCK: (_("could not wrap all keys again under {what}"), "key-round"),
     Action.KEY_WORK_RETRIED: (_("took up again the new version of {what}"), "key-round"),
     Action.KEY_VERIFIED: (_("tried all keys under {what}"), "key-round"),
+    Action.DATA_KEY_EXPORTED: (_("took a data key of {what} out"), "key-round"),
     Action.KEY_DESTRUCTION_BEGUN: (_("decided to destroy {what}"), "key-round"),
     Action.KEY_DESTROYED: (_("destroyed {what}"), "key-round"),
     Action.SETTINGS_CHANGED: (_("changed {what}"), "settings"),

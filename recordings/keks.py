@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
 import structlog
 from django.db import IntegrityError, connection, transaction
@@ -135,19 +136,30 @@ def record_made(*, actor: Actor, now: datetime) -> int:
     return recorded
 
 
-def close(name: str, *, why: str, actor: Actor, now: datetime) -> Kek:
-    """Decide within the caller's transaction that a month's key goes; from here on nothing is stored under it.
+def check_may_end(name: str) -> Kek:
+    """Return a key that may be closed now, locked within the caller's transaction.
 
     :raises KeyIsNoMonths: for a key that is needed as long as the vault is.
     :raises KeyLivesOn: if anything that is kept needs it.
-    :raises KeyNotInUse: if it was decided before.
+    :raises KeyNotInUse: if it was closed before.
     """
-    month = month_of(name)
-    if not month:
+    if not month_of(name):
         raise KeyIsNoMonths
     kek = lock_in_use(name)
     if not lives_on(name).is_empty:
         raise KeyLivesOn
+    return kek
+
+
+def close(name: str, *, why: str, approval: UUID | None = None, actor: Actor, now: datetime) -> Kek:
+    """Decide within the caller's transaction that a month's key goes; from here on nothing is stored under it.
+
+    Refuses what ``check_may_end`` refuses.
+
+    :param why: ``schedule``, or what else decided it.
+    :param approval: the request by which two people decided it outside the schedule.
+    """
+    month, kek = month_of(name), check_may_end(name)
     try:
         with transaction.atomic():
             Master.objects.filter(kek=name).delete()
@@ -157,7 +169,14 @@ def close(name: str, *, why: str, actor: Actor, now: datetime) -> Kek:
             KeyWork.objects.filter(kek=name, finished_at__isnull=True).update(finished_at=now)
     except IntegrityError as error:  # the triggers found what has come since it was counted
         raise KeyLivesOn from error
-    trail.record(Action.KEY_DESTRUCTION_BEGUN, actor=actor, target=ref(name), at=now, why=why)
+    trail.record(
+        Action.KEY_DESTRUCTION_BEGUN,
+        actor=actor,
+        target=ref(name),
+        at=now,
+        why=why,
+        approval=str(approval) if approval else None,
+    )
     transaction.on_commit(lambda: _forget(month))
     return kek
 

@@ -32,7 +32,7 @@ BATCH = 2_490  # ten of the largest batches that a transit server takes
 BUDGET_S = 240.0  # a run leaves what it does not get done to the next, and the worker to other jobs
 _FIRST = UUID(int=0)
 # What these keys wrap stands outside the books (in the ledger's objects, in exports of a day): older versions stay.
-_WRAPS_ELSEWHERE = frozenset({"ledger", "exports"})
+WRAPS_ELSEWHERE = frozenset({"ledger", "exports"})
 
 log = structlog.get_logger("recordings.key_work")
 
@@ -75,7 +75,7 @@ def begin(name: str, kind: KeyWorkKind, *, actor: Actor, now: datetime) -> KeyWo
     :raises WorkUnderWay: if it is getting one already.
     :raises CannotBeHardened: if its older versions are needed outside the database.
     """
-    if kind != KeyWorkKind.ROTATE and name in _WRAPS_ELSEWHERE:
+    if kind != KeyWorkKind.ROTATE and name in WRAPS_ELSEWHERE:
         raise CannotBeHardened
     total = keks.count_keys(name) + masters.count_under(name)
     with transaction.atomic(durable=True):

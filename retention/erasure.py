@@ -20,7 +20,7 @@ from audit import trail
 from audit.actions import Action
 from audit.actor import Actor, Ref
 from audit.subjects import Subject
-from recordings import copies, keys, tombstones
+from recordings import copies, key_approvals, keys, tombstones
 from recordings.errors import UnderLegalHold
 from recordings.models import Recording
 from retention import claims, clock_guard, hold_release, ledger, proof
@@ -179,6 +179,7 @@ def _within_cap(due: list[Erasure], at: datetime) -> list[Erasure]:
 def _destroy(erasure: Erasure, recording: Recording, *, actor: Actor, at: datetime) -> None:
     erasure.copies = copies_of(recording)
     erasure.keys_destroyed = keys.shred(recording)
+    key_approvals.forget_reasons(recording)
     tombstones.bury(recording, now=at)
     trail.forget(Subject.recording(recording.pk), actor=actor, at=at)
     hold_release.forget_reasons(recording)

@@ -14,6 +14,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 
+from recordings.key_approvals import COPY_NAMES
 from recordings.models import Recording
 from retention import claims, clock_guard, disclosures, erasure, figures, holds, proof, reasons
 from retention.errors import CountDiffers, GroundNeeded
@@ -26,6 +27,7 @@ from vault.access.callers import actor_of
 from vault.access.gate import requires
 from vault.access.models import User
 from vault.approvals.reading import find_waiting
+from vault.crypto.container import CopyKind
 from vault.errors import Missing, Refusal
 from vault.permissions import Permission
 
@@ -240,6 +242,11 @@ def _render_recording(
         "holds": _told(found, now=clock.now()),
         "is_held": any(hold.released_at is None for hold in found),
         "erasure": row,
+        "copies": [
+            {"copy": copy, "name": COPY_NAMES[CopyKind(copy.kind)]}
+            for copy in recording.renditions.order_by("kind")
+        ],
+        "may_export": actor.may(Permission.DATA_KEY_EXPORT),
         "hold_form": hold_form or HoldForm(),
         "ground_form": GroundForm(),
     }

@@ -39,4 +39,10 @@ class Permission(StrEnum):
     APPROVAL_READ = "approval:read"
     TOKEN_MANAGE = "token:manage"  # noqa: S105 - the name of a permission, not a secret
     SETTINGS_READ = "settings:read"
+
+    KEY_READ = "key:read"
+    KEY_MANAGE = "key:manage"  # new versions; asking for the end of one
+    KEY_DESTROY_DECIDE = "key:destroy-decide"
+    DATA_KEY_EXPORT = "data-key:export"  # asking for it: it opens one stored copy outside
+    DATA_KEY_EXPORT_DECIDE = "data-key:export-decide"
     METRICS_READ = "metrics:read"

@@ -15,6 +15,7 @@ urlpatterns = [
     path("approvals/", include("vault.approvals.urls")),
     path("recordings/", include("recordings.urls")),
     path("retention/", include("retention.urls")),
+    path("keys/", include("recordings.key_urls")),
     path("trail/", include("audit.urls")),
     path("api/v1/", include("vault.access.api_urls")),
     path("api/v1/", include("vault.approvals.api_urls")),

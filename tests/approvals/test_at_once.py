@@ -86,9 +86,9 @@ def test_no_step_asks_the_key_service_for_anything_while_rows_are_locked(fresh_d
     bram, katrien = person("bram@example.org", Role.ADMINISTRATOR), person("k@example.org", Role.DPO)
     locked = []
 
-    def watched():
+    def watched(duty):
         locked.append(connection.in_atomic_block)
-        return kms.service()
+        return kms.service(duty)
 
     monkeypatch.setattr("vault.kms.masters.service", watched)
     masters.forget_all()

@@ -18,6 +18,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from cryptography.cobblestone import Cobblestone256Encryptor
 from django.db import transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -241,7 +242,8 @@ def test_whatever_happens_what_is_kept_opens_and_what_is_erased_never_does(
 @contextmanager
 def a_vault() -> Iterator[Fate]:
     """Give a history a keyring and a store of its own, and put its fate between any two steps."""
-    fate, sealed = Fate(), set()
+    fate = Fate()
+    sealed: set[tuple[bytes, bytes]] = set()
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         from django.conf import settings as product
 
@@ -296,7 +298,7 @@ def _commit(leave: Callable[..., None], fate: Fate) -> Callable[..., None]:
 
 
 def _counted(sealed: set[tuple[bytes, bytes]]) -> Callable[..., Any]:
-    real = container.Cobblestone256Encryptor
+    real = Cobblestone256Encryptor
 
     def made(key: bytes, context: bytes) -> Any:
         encryptor = real(key, context)

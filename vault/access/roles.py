@@ -54,6 +54,11 @@ ROLES_ALLOWED: dict[Permission, frozenset[Role]] = {
     Permission.APPROVAL_READ: frozenset({D, M}),  # those who may ask for, or decide on, anything
     Permission.TOKEN_MANAGE: frozenset({M}),
     Permission.SETTINGS_READ: frozenset({D, M}),
+    Permission.KEY_READ: frozenset({D, M}),
+    Permission.KEY_MANAGE: frozenset({M}),
+    Permission.KEY_DESTROY_DECIDE: frozenset({D, M}),
+    Permission.DATA_KEY_EXPORT: frozenset({D}),
+    Permission.DATA_KEY_EXPORT_DECIDE: frozenset({D, M}),
     Permission.METRICS_READ: frozenset({M, I}),
 }
 

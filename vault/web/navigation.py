@@ -65,6 +65,7 @@ NAVIGATION: tuple[tuple[LazyText, tuple[Entry, ...]], ...] = (
             Entry(_("People"), "users", "access:people", Permission.PEOPLE_READ),
             Entry(_("Teams"), "building-2", "access:teams", Permission.PEOPLE_READ),
             Entry(_("Service tokens"), "plug", "access:tokens", Permission.TOKEN_MANAGE),
+            Entry(_("Keys"), "key-round", "keys:list", Permission.KEY_READ),
         ),
     ),
     (
