@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from moto import mock_aws
 
+from tests.kms import honest_moto, openbao
 from vault.kms import KeyManagement
+from vault.kms.aws import AwsKeys
 from vault.kms.keyring import Keyring
 from vault.kms.master import MasterFile
 
@@ -26,7 +30,41 @@ def keyring(keyring_file: Path, master_file: Path) -> Keyring:
     return Keyring(keyring_file, MasterFile(master_file))
 
 
-@pytest.fixture(params=["keyring"])
+@pytest.fixture(scope="session")
+def openbao_namespace() -> Iterator[openbao.Namespace]:
+    """Give the run a namespace of its own on the real server, set up with the policies of deploy/openbao."""
+    with openbao.a_namespace() as namespace:
+        yield namespace
+
+
+@pytest.fixture
+def bao(openbao_namespace: openbao.Namespace) -> openbao.Namespace:
+    """Give a test the namespace without a key in it."""
+    openbao_namespace.clear()
+    return openbao_namespace
+
+
+@pytest.fixture
+def transit(bao: openbao.Namespace) -> openbao.EachByItsDuty:
+    return openbao.EachByItsDuty(bao)
+
+
+@pytest.fixture(scope="session")
+def aws_client() -> AwsKeys:
+    """Make boto3's client once: reading what AWS can do takes it half a second."""
+    with mock_aws():
+        return AwsKeys(region="eu-central-1")
+
+
+@pytest.fixture
+def aws(aws_client: AwsKeys) -> Iterator[AwsKeys]:
+    """Give AWS as moto plays it, without a key."""
+    with mock_aws(), honest_moto.corrected():
+        aws_client._newest.clear()
+        yield aws_client
+
+
+@pytest.fixture(params=["keyring", "transit", "aws"])
 def keys(request) -> KeyManagement:
     """Give each of the services in turn."""
     found: KeyManagement = request.getfixturevalue(request.param)
