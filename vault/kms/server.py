@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import ssl
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,7 @@ from typing import Any
 
 import urllib3
 from django.utils.translation import gettext as _
-from urllib3.exceptions import HTTPError, SSLError
+from urllib3.exceptions import HTTPError
 
 from vault.kms.interface import DutyNotGiven, KeyManagementUnavailable
 
@@ -123,11 +124,12 @@ class Server:
                 time.sleep(_PAUSE_SECONDS * 2**attempt * (0.5 + secrets.randbelow(1000) / 1000))
             try:
                 answer = self._send(method, path, body)
-            except SSLError:
-                raise KeyManagementUnavailable(
-                    _("The certificate of the key management server is not trusted; see KMS_CA_BUNDLE.")
-                ) from None
-            except HTTPError:
+            except HTTPError as error:
+                # urllib3 wraps what went wrong in an error of its own, as its one argument.
+                if any(isinstance(each, ssl.SSLCertVerificationError) for each in error.args):
+                    raise KeyManagementUnavailable(
+                        _("The certificate of the key management server is not trusted; see KMS_CA_BUNDLE.")
+                    ) from None
                 reason = _("The key management server cannot be reached.")
                 continue
             if answer.status not in _PASSES:

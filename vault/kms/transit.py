@@ -172,7 +172,10 @@ class Transit:
 
     def check(self) -> None:
         """Refuse unless the server is open, has the mount, and lets this token do its duty."""
-        self._find(_ANY)
+        try:
+            self._find(_ANY)
+        except DutyNotGiven as refusal:
+            raise KeyManagementUnavailable(refusal.detail) from None
         paths = {f"{self._mount}/{act}/{_ANY}": needed for act, needed in _NEEDED[self._duty].items()}
         answer = self._server.ask("POST", "sys/capabilities-self", {"paths": list(paths)})
         may = {path: answer.data.get(path, []) for path in paths}
@@ -260,7 +263,11 @@ def _describe(name: str, key: dict[str, Any]) -> KeyInfo:
 
 def _not_done(answer: Answer) -> Exception:
     if answer.status == 403:
-        return DutyNotGiven(_("The token for this duty may not do this, or has run out."))
+        return DutyNotGiven(
+            _(
+                "A token for keys may not do this: it has run out, or see its policy, KMS_MOUNT and KMS_NAMESPACE."
+            )
+        )
     return KeyManagementUnavailable(
         _("The key management server refused, and does not say why in our terms.")
     )
