@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from moto import mock_aws
 
+from recordings import keys as data_keys
+from recordings import standing
 from tests.kms import honest_moto, openbao
-from vault.kms import KeyManagement
+from tests.kms.wire import Wire
+from vault import kms
+from vault.kms import KeyManagement, keks, masters
 from vault.kms.aws import AwsKeys
 from vault.kms.keyring import Keyring
 from vault.kms.master import MasterFile
@@ -69,3 +74,30 @@ def keys(request) -> KeyManagement:
     """Give each of the services in turn."""
     found: KeyManagement = request.getfixturevalue(request.param)
     return found
+
+
+@pytest.fixture
+def wire(bao: openbao.Namespace) -> Iterator[Wire]:
+    """Give a wire to the server that can be cut."""
+    there = urlsplit(bao.address)
+    with Wire(there.hostname, there.port) as laid:
+        yield laid
+
+
+@pytest.fixture
+def on_openbao(bao: openbao.Namespace, wire: Wire, settings) -> Iterator[openbao.Namespace]:
+    """Let the vault keep its keys in OpenBao, at the end of the wire, with the tokens of all five duties."""
+    for name, value in (bao.settings() | {"KMS_ADDRESS": wire.address}).items():
+        setattr(settings, name, value)
+    forget_keys()
+    yield bao
+    forget_keys()
+
+
+def forget_keys() -> None:
+    """Start as a process does that was just started: with no key in memory."""
+    kms.forget_services()
+    masters.forget_all()
+    keks.forget()
+    data_keys._opened.clear()
+    standing.forget_all()

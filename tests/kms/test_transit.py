@@ -5,14 +5,12 @@ from __future__ import annotations
 import base64
 import logging
 import os
-from collections.abc import Iterator
-from urllib.parse import urlsplit
 
 import pytest
 from django.conf import settings
 
 from tests.kms.openbao import EachByItsDuty, Namespace
-from tests.kms.wire import CUT, DEAD, PASS, Wire
+from tests.kms.wire import CUT, DEAD, PASS
 from vault.kms import (
     Duty,
     DutyNotGiven,
@@ -53,12 +51,9 @@ def wrapped(transit: EachByItsDuty) -> bytes:
 
 
 @pytest.fixture
-def wire(bao: Namespace) -> Iterator[Wire]:
-    """Give a wire to the server, and the server has the key."""
-    there = urlsplit(bao.address)
+def key(bao: Namespace) -> None:
+    """Make the key."""
     bao.as_duty(Duty.ROTATION).ensure_key(NAME)
-    with Wire(there.hostname, there.port) as laid:
-        yield laid
 
 
 def acts(sealed: dict[str, str]) -> dict[str, tuple[str, str, dict]]:
@@ -277,7 +272,7 @@ def test_a_server_that_is_sealed_is_unavailable_until_it_is_not(bao, transit, wr
     assert transit.unwrap(NAME, wrapped, CONTEXT) == KEY
 
 
-def test_a_connection_that_breaks_is_made_anew_and_one_that_cannot_be_made_is_given_up(bao, wire):
+def test_a_connection_that_breaks_is_made_anew_and_one_that_cannot_be_made_is_given_up(bao, key, wire):
     ingest = bao.as_duty(Duty.INGEST, address=wire.address)
     ingest.wrap(NAME, KEY, CONTEXT)
     wire.become(PASS)
@@ -293,7 +288,7 @@ def test_a_connection_that_breaks_is_made_anew_and_one_that_cannot_be_made_is_gi
     ingest.wrap(NAME, KEY, CONTEXT)
 
 
-def test_a_server_that_hangs_is_waited_for_once(bao, wire, monkeypatch):
+def test_a_server_that_hangs_is_waited_for_once(bao, key, wire, monkeypatch):
     with monkeypatch.context() as patched:
         for name in ("_CONNECT_SECONDS", "_ANSWER_SECONDS", "_PATIENCE_SECONDS"):
             patched.setattr(server, name, 0.1)

@@ -26,6 +26,8 @@ class Wire:
                 wire._open.append(self.request)
                 if wire.state == PASS:
                     with socket.create_connection((host, port)) as there:
+                        for end in (there, self.request):
+                            end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                         Thread(target=carry, args=(there, self.request), daemon=True).start()
                         carry(self.request, there)
                 elif wire.state == DEAD:
