@@ -86,7 +86,9 @@ def test_without_keys_nothing_is_taken_in_or_played_until_they_are_back(
             refused = [put(exchange, waiting), supervisor.get(played, headers={"Range": "bytes=0-9"})]
             health = client.get("/health/ready")
 
-        assert [(each.status_code, each.json()["code"]) for each in refused] == [(503, "keys-unavailable")] * 2
+        assert [(each.status_code, each.json()["code"]) for each in refused] == [
+            (503, "keys-unavailable")
+        ] * 2
         assert (health.status_code, health.json()["parts"]["keys"]) == (503, False)
         assert left_behind() == before
 

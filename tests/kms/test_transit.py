@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import logging
 import os
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from threading import Thread
 
 import pytest
 from django.conf import settings
@@ -301,6 +303,29 @@ def test_a_server_that_hangs_is_waited_for_once(bao, key, wire, monkeypatch):
 
     wire.become(PASS)
     bao.as_duty(Duty.INGEST, address=wire.address).wrap(NAME, KEY, CONTEXT)
+
+
+def test_a_token_is_not_carried_to_where_the_server_sends_us():
+    asked = []
+
+    class Elsewhere(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.headers["X-Vault-Token"])
+            self.send_response(307)
+            self.send_header("Location", self.path)
+            self.end_headers()
+
+        def log_message(self, *args: object) -> None:
+            """Say nothing."""
+
+    with HTTPServer(("127.0.0.1", 0), Elsewhere) as there:
+        Thread(target=there.serve_forever, args=(0.02,), daemon=True).start()
+        sent_away = Server(f"http://127.0.0.1:{there.server_address[1]}", Token("a token"))
+        with pytest.raises(KeyManagementUnavailable, match="KMS_ADDRESS"):
+            Transit(sent_away, Duty.INGEST).check()
+        there.shutdown()
+
+    assert asked == ["a token"]
 
 
 def test_neither_token_nor_key_is_told_to_anybody(bao, transit, wrapped, caplog):
