@@ -21,6 +21,7 @@ GIVEN = (
     "REDIS_URL",
     "S3_ENDPOINT_URL",
     "S3_BUCKET",
+    "KMS_ADDRESS",
 )
 
 
