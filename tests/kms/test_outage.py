@@ -95,5 +95,5 @@ def test_without_keys_nothing_is_taken_in_or_played_until_they_are_back(
         outage(on_openbao, wire, over=True)
         assert put(exchange, waiting).status_code == 201
         heard = supervisor.get(played, headers={"Range": "bytes=0-9"})
-        assert b"".join(heard.streaming_content) == wav()[:10]
+        assert heard.getvalue() == wav()[:10]
         assert client.get("/health/ready").json()["parts"]["keys"]

@@ -7,6 +7,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from vault import kms
 from vault.kms import Duty
+from vault.kms.aws import AwsKeys
 
 
 @pytest.fixture(autouse=True)
@@ -60,8 +61,11 @@ def test_a_process_has_the_duties_that_it_has_tokens_for(settings):
 def test_the_settings_give_the_keys_of_aws_in_the_region_that_they_name(settings):
     settings.KMS_KIND, settings.KMS_AWS_REGION = "aws", "eu-central-1"
 
-    assert kms.service(Duty.INGEST) is kms.service(Duty.DESTRUCTION)
-    assert kms.service(Duty.INGEST).host == "kms.eu-central-1.amazonaws.com"
+    found = kms.service(Duty.INGEST)
+
+    assert isinstance(found, AwsKeys)
+    assert found.host == "kms.eu-central-1.amazonaws.com"
+    assert found is kms.service(Duty.DESTRUCTION)
     assert kms.duties() == tuple(Duty)
 
 

@@ -7,6 +7,7 @@ import logging
 import os
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Thread
+from typing import Any
 
 import pytest
 from django.conf import settings
@@ -58,7 +59,7 @@ def key(bao: Namespace) -> None:
     bao.as_duty(Duty.ROTATION).ensure_key(NAME)
 
 
-def acts(sealed: dict[str, str]) -> dict[str, tuple[str, str, dict]]:
+def acts(sealed: dict[str, str]) -> dict[str, tuple[str, str, dict[str, Any]]]:
     """Return what could be asked of the engine, in an order in which somebody who may do everything can."""
     plain = {"plaintext": base64.b64encode(KEY).decode(), "context": base64.b64encode(CONTEXT).decode()}
     return {
