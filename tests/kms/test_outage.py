@@ -16,7 +16,8 @@ from tests.recordings.calls import document, wav
 from vault import clock, storage
 from vault.access.models import Team
 from vault.access.roles import Role
-from vault.kms import server
+from vault.jobs.models import Heartbeat
+from vault.kms import Duty, KeyManagementUnavailable, server, tasks
 from vault.permissions import Permission
 
 API = "/api/v1"
@@ -97,3 +98,20 @@ def test_without_keys_nothing_is_taken_in_or_played_until_they_are_back(
         heard = supervisor.get(played, headers={"Range": "bytes=0-9"})
         assert heard.getvalue() == wav()[:10]
         assert client.get("/health/ready").json()["parts"]["keys"]
+
+
+def test_the_worker_keeps_its_tokens_from_running_out(on_openbao, wire, db, settings):
+    seldom_used = on_openbao.new_token(Duty.DESTRUCTION)
+    settings.KMS_TOKEN_DESTRUCTION = seldom_used
+    forget_keys()
+
+    wire.become(CUT)
+    with pytest.raises(KeyManagementUnavailable):
+        tasks.keep_tokens()
+    wire.become(PASS)
+    tasks.keep_tokens()
+
+    found = on_openbao.ask("POST", "auth/token/lookup", {"token": seldom_used})[1]["data"]
+    assert found["last_renewal"]
+    beat = Heartbeat.objects.get(job="kms.keep_tokens")
+    assert beat.failed_at < beat.finished_at

@@ -25,6 +25,7 @@ def _built_anew():
         ("openbao", "KMS_ADDRESS", ""),
         ("vault", "KMS_ADDRESS", "openbao.example.org:8200"),
         ("openbao", "KMS_MOUNT", ""),
+        ("openbao", "KMS_CA_BUNDLE", "/nowhere/ca.pem"),
         ("aws", "KMS_AWS_REGION", ""),
         ("aws", "KMS_AWS_DELETION_DAYS", 6),
     ],

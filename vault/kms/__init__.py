@@ -111,6 +111,8 @@ def _transit(duty: Duty) -> KeyManagement:
         raise ImproperlyConfigured("Set KMS_ADDRESS, as in https://openbao.example.org:8200.")
     if not settings.KMS_MOUNT:
         raise ImproperlyConfigured("Set KMS_MOUNT to the mount point of the transit engine.")
+    if settings.KMS_CA_BUNDLE and not Path(settings.KMS_CA_BUNDLE).is_file():
+        raise ImproperlyConfigured("KMS_CA_BUNDLE names no file of certificates.")
     server = Server(
         settings.KMS_ADDRESS,
         _token(duty),
