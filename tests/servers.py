@@ -1,8 +1,8 @@
 """Real servers for the tests, found or started before the settings are read.
 
 Addresses in the environment are used as they are; for those that are missing, `bin/services` brings up
-servers of the tests' own under var/test. Each run has its own bucket, its own keyring and a numbered
-database of Valkey, so runs side by side do not meet.
+servers of the tests' own under var/test. Each run has its own bucket, its own keyring, its own
+namespace of OpenBao and a numbered database of Valkey, so runs side by side do not meet.
 """
 
 import atexit

@@ -13,7 +13,9 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "vault.settings")
 
 app = Celery("vault")
 app.config_from_object(settings.CELERY)
-app.autodiscover_tasks(["vault.jobs", "vault.access", "vault.approvals", "audit", "recordings", "retention"])
+app.autodiscover_tasks(
+    ["vault.jobs", "vault.kms", "vault.access", "vault.approvals", "audit", "recordings", "retention"]
+)
 
 # Job name -> every how many seconds.
 SCHEDULE: dict[str, int] = {
@@ -33,6 +35,7 @@ SCHEDULE: dict[str, int] = {
     "audit.make_partitions": 86_400,
     "access.forget_expired_sessions": 3600,
     "approvals.expire": 300,
+    "kms.keep_tokens": 1200,
     "jobs.check_heartbeats": 60,
 }
 

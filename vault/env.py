@@ -33,6 +33,14 @@ def find(name: str) -> str | None:
     return content
 
 
+def secret(name: str) -> tuple[str, str]:
+    """Return the setting, or else the path of the file that holds it, which is read when it is needed."""
+    value, path = os.environ.get(name) or "", os.environ.get(f"{name}_FILE") or ""
+    if value and path:
+        raise ImproperlyConfigured(f"Set either {name} or {name}_FILE, not both.")
+    return value, path
+
+
 def text(name: str, default: str | None = None) -> str:
     """Return the setting; without a default it is required."""
     value = find(name)

@@ -263,6 +263,20 @@ KMS_KEYRING_BACKUP = env.text("KMS_KEYRING_BACKUP", default="")
 KMS_MASTER_FILE = os.environ.get("KMS_MASTER_FILE", "")
 KMS_MASTER = "" if KMS_MASTER_FILE else env.text("KMS_MASTER", default="")
 KMS_PASSPHRASE = env.text("KMS_PASSPHRASE", default="")
+KMS_ADDRESS = env.text("KMS_ADDRESS", default="")
+KMS_MOUNT = env.text("KMS_MOUNT", default="transit")
+KMS_NAMESPACE = env.text("KMS_NAMESPACE", default="")
+KMS_CA_BUNDLE = env.text("KMS_CA_BUNDLE", default="")  # a file of certificates; empty: those of the system
+# One token for each duty that this process has, or a file of it, which an agent may replace while we run.
+KMS_TOKEN_INGEST, KMS_TOKEN_INGEST_FILE = env.secret("KMS_TOKEN_INGEST")
+KMS_TOKEN_PLAYBACK, KMS_TOKEN_PLAYBACK_FILE = env.secret("KMS_TOKEN_PLAYBACK")
+KMS_TOKEN_MOVING, KMS_TOKEN_MOVING_FILE = env.secret("KMS_TOKEN_MOVING")
+KMS_TOKEN_ROTATION, KMS_TOKEN_ROTATION_FILE = env.secret("KMS_TOKEN_ROTATION")
+KMS_TOKEN_DESTRUCTION, KMS_TOKEN_DESTRUCTION_FILE = env.secret("KMS_TOKEN_DESTRUCTION")
+KMS_AWS_REGION = env.text("KMS_AWS_REGION", default="")
+KMS_AWS_ENDPOINT_URL = env.text("KMS_AWS_ENDPOINT_URL", default="")
+KMS_AWS_PREFIX = env.text("KMS_AWS_PREFIX", default="callvault")
+KMS_AWS_DELETION_DAYS = env.integer("KMS_AWS_DELETION_DAYS", default=7)  # from 7 to 30, says AWS
 AUDIT_ORIGIN = env.text("AUDIT_ORIGIN", default="callvault.example/trail")
 AUDIT_KEY = env.text("AUDIT_KEY", default="")  # Ed25519 seed, base64; for the sequencer alone
 AUDIT_PUBLIC_KEY = env.text("AUDIT_PUBLIC_KEY", default="")  # its public half, for everybody else

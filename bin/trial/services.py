@@ -7,7 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol, cast
 
-from trial import postgresql, processes, seaweedfs, settings, valkey
+from trial import openbao, postgresql, processes, seaweedfs, settings, valkey
 from trial.place import is_set, lock, private_folder, var, write_secret
 
 
@@ -24,14 +24,19 @@ class Server(Protocol):
     def stop(self) -> bool: ...
 
 
-SERVERS = tuple(cast(Server, module) for module in (postgresql, valkey, seaweedfs))
+SERVERS = tuple(cast(Server, module) for module in (postgresql, valkey, seaweedfs, openbao))
 
 
-def up(*, fast: bool = False, tell: Callable[[str], None]) -> None:
-    """Start every server that neither runs nor is replaced by a real one; harmless when all run."""
+def needed() -> tuple[Server, ...]:
+    """Return the servers that the vault itself needs; the tests need all."""
+    return tuple(server for server in SERVERS if server.NAME != openbao.NAME or openbao.is_wanted())
+
+
+def up(servers: tuple[Server, ...] = SERVERS, *, fast: bool = False, tell: Callable[[str], None]) -> None:
+    """Start every one that neither runs nor is replaced by a real one; harmless when all run."""
     with lock("services"):
         chosen = _choose()
-        wanted = [server for server in SERVERS if not server.is_given() and not processes.find(server.NAME)]
+        wanted = [server for server in servers if not server.is_given() and not processes.find(server.NAME)]
 
         def start(server: Server) -> str:
             began = time.monotonic()

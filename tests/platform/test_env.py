@@ -32,8 +32,16 @@ def test_a_setting_given_twice_is_refused(monkeypatch, tmp_path):
     monkeypatch.setenv("API_KEY", "hunter2")
     monkeypatch.setenv("API_KEY_FILE", str(tmp_path / "secret"))
 
-    with pytest.raises(ImproperlyConfigured, match="not both"):
-        env.text("API_KEY")
+    for read in (env.text, env.secret):
+        with pytest.raises(ImproperlyConfigured, match="not both"):
+            read("API_KEY")
+
+
+def test_a_secret_that_others_replace_is_read_when_it_is_needed(monkeypatch, tmp_path):
+    monkeypatch.delenv("API_KEY", raising=False)
+    monkeypatch.setenv("API_KEY_FILE", str(tmp_path / "not yet there"))
+
+    assert env.secret("API_KEY") == ("", str(tmp_path / "not yet there"))
 
 
 @pytest.mark.parametrize("content", [None, "", b"\xff"])

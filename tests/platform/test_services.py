@@ -12,6 +12,7 @@ from pathlib import Path
 import psycopg
 import pytest
 import redis
+import urllib3
 
 SERVICES = Path(__file__).resolve().parents[2] / "bin" / "services"
 GIVEN = (
@@ -21,6 +22,7 @@ GIVEN = (
     "REDIS_URL",
     "S3_ENDPOINT_URL",
     "S3_BUCKET",
+    "KMS_ADDRESS",
 )
 
 
@@ -58,6 +60,10 @@ def test_the_servers_answer_at_the_addresses_it_prints(running):
         assert connection.execute("SELECT current_user").fetchone() == ("vault_app",)
     with redis.Redis.from_url(settings["REDIS_URL"]) as valkey:
         assert valkey.ping()
+    pool = urllib3.PoolManager(ca_certs=settings["KMS_CA_BUNDLE"])
+    token = {"X-Vault-Token": settings["KMS_TOKEN_ROTATION"]}
+    keys = pool.request("GET", f"{settings['KMS_ADDRESS']}/v1/transit/keys/audio-open", headers=token)
+    assert keys.json() == {"errors": []}  # it may ask, and there is none yet
     assert services(running, "status").returncode == 0
 
 
@@ -133,16 +139,18 @@ def test_a_number_used_again_by_another_process_is_left_alone(tmp_path):
 
 
 def test_a_server_in_the_environment_is_used_as_it_is(tmp_path):
-    given = {"REDIS_URL": "redis://redis.example/0", "S3_BUCKET": "calls"} | dict.fromkeys(
-        GIVEN[:3], "postgresql://db.example/vault"
-    )
+    given = {
+        "REDIS_URL": "redis://redis.example/0",
+        "S3_BUCKET": "calls",
+        "KMS_ADDRESS": "https://openbao.example:8200",
+    } | dict.fromkeys(GIVEN[:3], "postgresql://db.example/vault")
 
     services(tmp_path, "up", **given)
     status = services(tmp_path, "status", **given)
     printed = services(tmp_path, "env", **given)
 
     assert status.returncode == 0
-    assert status.stdout.count("given by the environment") == 3
+    assert status.stdout.count("given by the environment") == 4
     assert not any(f"export {name}=" in printed.stdout for name in given)
 
 

@@ -137,4 +137,7 @@ class KeyManagement(Protocol):
         """Return all keys, destroyed ones too, by name."""
 
     def check(self) -> None:
-        """Raise ``KeyManagementUnavailable`` unless keys can be wrapped and unwrapped now."""
+        """Raise ``KeyManagementUnavailable`` unless keys can be wrapped and unwrapped now.
+
+        Being used keeps a credential that would run out otherwise, and asking this is use.
+        """
