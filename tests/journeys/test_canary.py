@@ -161,9 +161,9 @@ def test_a_call_leaves_nothing_in_clear_even_where_its_upload_was_killed(
         announce_wrongly(site, token, cut)
         _, url = announce(site, token, cut)
         upload_until_killed(site, token, url, cut)
-        assert core_limits(site.pid) == core_limits(worker.pid) == {(0, 0)}
         celery.app.send_task("recordings.derive_copies")
         wait_until(Rendition.objects.filter(kind=CopyKind.WAVEFORM).exists)
+        assert core_limits(site.pid) == core_limits(worker.pid) == {(0, 0)}
         for process in reversed(canary.processes_below(worker.pid)):
             os.kill(process, signal.SIGKILL)
 
