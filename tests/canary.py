@@ -91,15 +91,16 @@ def dump_of(database: FreshDatabase) -> bytes:
             "SELECT nspname, relname FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace "
             "WHERE relkind IN ('r', 'p', 'm') AND nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast')"
         ).fetchall()
-        for names in [*tables, ("pg_catalog", "pg_stats")]:
-            parts += _rows_of(owner, names)
+        for names in tables:
+            parts += _rows(owner, sql.SQL("SELECT * FROM {}").format(sql.Identifier(*names)))
+        parts += _rows(owner, sql.SQL("SELECT * FROM pg_stats WHERE schemaname <> 'pg_catalog'"))
     with psycopg.connect(database.environment["DATABASE_URL"]) as application:
-        parts += _rows_of(application, ("pg_catalog", "pg_stat_activity"))
+        parts += _rows(application, sql.SQL("SELECT * FROM pg_stat_activity"))
     return b"\n".join(parts)
 
 
-def _rows_of(connection: psycopg.Connection[Any], names: tuple[str, ...]) -> list[bytes]:
-    statement = sql.SQL("COPY (SELECT * FROM {}) TO STDOUT").format(sql.Identifier(*names))
+def _rows(connection: psycopg.Connection[Any], query: sql.Composable) -> list[bytes]:
+    statement = sql.SQL("COPY ({}) TO STDOUT").format(query)
     with connection.cursor().copy(statement) as copy:
         rows = b"".join(bytes(row) for row in copy)
     return [rows, unhexed(rows)]
