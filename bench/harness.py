@@ -69,14 +69,35 @@ def ratio(
     seconds: Callable[[Work], float] = cpu_seconds,
 ) -> Row:
     """Return how fast ours is as a share of the reference: 1 is as fast, 0.5 takes twice as long."""
+    pairs = _side_by_side(ours, reference, rounds, seconds)
+    return summarise(name, [theirs / mine for mine, theirs in pairs], bar=bar)
+
+
+def cost(
+    name: str,
+    ours: Work,
+    reference: Work,
+    *,
+    bar: float,
+    rounds: int = 7,
+    seconds: Callable[[Work], float] = cpu_seconds,
+) -> Row:
+    """Return how much ours takes for one of the reference; the bar is a ceiling."""
+    pairs = _side_by_side(ours, reference, rounds, seconds)
+    return summarise(name, [mine / theirs for mine, theirs in pairs], bar=bar, bar_is_ceiling=True)
+
+
+def _side_by_side(
+    ours: Work, reference: Work, rounds: int, seconds: Callable[[Work], float]
+) -> list[tuple[float, float]]:
     seconds(ours), seconds(reference)  # the first round only warms up
-    shares = []
+    pairs = []
     for turn in range(rounds):
         first, second = (ours, reference) if turn % 2 == 0 else (reference, ours)
         spent = {first: seconds(first)}
         spent[second] = seconds(second)
-        shares.append(spent[reference] / spent[ours])
-    return summarise(name, shares, bar=bar)
+        pairs.append((spent[ours], spent[reference]))
+    return pairs
 
 
 def summarise(

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-import psycopg
 import pytest
 from django.core.management import call_command
 from numpy.typing import NDArray
-from psycopg import sql
 
 from recordings.audio import Codec
-from tests.conftest import FreshDatabase
+from tests.canary import dump_of, unhexed
 from vault import storage
 from vault.demo import dialogues
 from vault.demo.calls import CUSTOMERS
-
-_BYTEA = re.compile(rb"\\\\x((?:[0-9a-f]{2})+)")
 
 
 @pytest.fixture
@@ -57,26 +52,6 @@ def test_the_canary_would_sing():
     assert not has_audio(b"\\xff" * 4000)
     assert "020 7946 0123" in numbers_and_names()
     assert unhexed(rb"1\t\\x" + b"Daniel Ashby".hex().encode() + rb"\t2") == b"Daniel Ashby"
-
-
-def dump_of(database: FreshDatabase) -> bytes:
-    """Return every row of every table as text, and every binary column as the bytes it holds."""
-    parts = []
-    with psycopg.connect(database.environment["DATABASE_OWNER_URL"]) as owner:
-        tables = owner.execute(
-            "SELECT schemaname, tablename FROM pg_tables WHERE schemaname NOT IN ('pg_catalog', 'information_schema')"
-        ).fetchall()
-        for names in tables:
-            with owner.cursor().copy(
-                sql.SQL("COPY (SELECT * FROM {}) TO STDOUT").format(sql.Identifier(*names))
-            ) as copy:
-                rows = b"".join(bytes(row) for row in copy)
-            parts += [rows, unhexed(rows)]
-    return b"\n".join(parts)
-
-
-def unhexed(rows: bytes) -> bytes:
-    return b"\n".join(bytes.fromhex(found.group(1).decode()) for found in _BYTEA.finditer(rows))
 
 
 def numbers_and_names() -> list[str]:

@@ -20,6 +20,7 @@ def main(key_path, sealed_path, output_path):
         key = json.load(file)
     ids = UUID(key["recording_id"]).bytes + UUID(key["key_id"]).bytes
     context = b"callvault/v1\0" + ids + bytes([key["kind"]])
+    os.umask(0o077)  # what is opened is for us alone
     decryptor = Cobblestone256Decryptor(bytes.fromhex(key["data_key"]), context)
     with open(sealed_path, "rb") as sealed, open(output_path, "xb") as output:
         try:

@@ -13,7 +13,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from cryptography.cobblestone import Cobblestone256Decryptor, Cobblestone256Encryptor
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from tests.vectors import make_container
@@ -38,17 +38,18 @@ VECTORS = json.loads((Path(make_container.__file__).parent / "container.json").r
 BOUNDARIES = [0, 1, 100, 16_383, 16_384, 16_385, 32_767, 32_768, 32_769, 81_919, 81_920, 81_921, 1_100_000]
 KEY = os.urandom(32)
 CONTEXT = context(uuid4(), uuid4(), CopyKind.ORIGINAL)
+Bytes = bytes | bytearray | memoryview
 
 
 def seal(plain: bytes, *, key: bytes = KEY, bound_to: bytes = CONTEXT) -> bytes:
     return b"".join(Sealer(key, bound_to).seal([plain]))
 
 
-def opener_of(sealed: bytes, *, key: bytes = KEY, bound_to: bytes = CONTEXT) -> Opener:
-    return Opener(key, bound_to, sealed[:HEADER_LENGTH], len(sealed))
+def opener_of(sealed: Bytes, *, key: bytes = KEY, bound_to: bytes = CONTEXT) -> Opener:
+    return Opener(key, bound_to, bytes(sealed[:HEADER_LENGTH]), len(sealed))
 
 
-def open_all(sealed: bytes, opener: Opener | None = None) -> bytes:
+def open_all(sealed: Bytes, opener: Opener | None = None) -> bytes:
     opener = opener or opener_of(sealed)
     return b"".join(opener.open_all(lambda start, end: sealed[start:end]))
 
@@ -73,6 +74,8 @@ def test_every_vector_opens_and_is_what_the_specification_makes(vector):
     assert hashlib.sha256(sealed).hexdigest() == vector["sealed_sha256"]
     assert opener.plain_length == vector["plain_length"]
     assert open_all(sealed, opener) == plain
+    foreign = Cobblestone256Decryptor(key, bound_to)
+    assert foreign.update(sealed) + foreign.finalize() == plain
     assert sealed_length_of(vector["plain_length"]) == len(sealed) == vector["sealed_length"]
     ids = UUID(VECTORS["recording_id"]), UUID(VECTORS["key_id"])
     assert context(*ids, CopyKind(vector["kind"])) == bound_to
@@ -116,6 +119,25 @@ def test_what_a_foreign_encryptor_seals_we_open(length):
     assert open_all(sealed) == plain
 
 
+@settings(max_examples=60, deadline=None)
+@given(data=st.data(), length=st.integers(0, 90_000))
+def test_any_stream_in_any_pieces_is_opened_by_the_other_side_whole_and_in_ranges(data, length):
+    plain = make_container.plaintext(length)
+    cuts = sorted(data.draw(st.lists(st.integers(0, length), max_size=6)))
+    pieces = [plain[a:b] for a, b in zip([0, *cuts], [*cuts, length], strict=True)]
+    start = data.draw(st.integers(0, length))
+    end = data.draw(st.integers(start, length))
+
+    ours = b"".join(Sealer(KEY, CONTEXT).seal(pieces))
+    decryptor = Cobblestone256Decryptor(KEY, CONTEXT)
+    encryptor = Cobblestone256Encryptor(KEY, CONTEXT)
+    foreign = b"".join([*(encryptor.update(piece) for piece in pieces), encryptor.finalize()])
+
+    assert (decryptor.update(ours) + decryptor.finalize())[start:end] == plain[start:end]
+    assert open_all(foreign) == plain
+    assert open_range(foreign, start, end) == plain[start:end]
+
+
 @pytest.mark.parametrize("length", BOUNDARIES)
 def test_a_sealer_knows_its_lengths_and_digests_at_the_end(length):
     plain = os.urandom(length)
@@ -147,6 +169,16 @@ def test_a_sealer_seals_one_stream_only():
 
     with pytest.raises(ValueError, match="one stream"):
         next(sealer.seal([b"second"]))
+
+
+def test_of_two_streams_begun_at_once_only_one_is_sealed():
+    sealer = Sealer(KEY, CONTEXT)
+    first, second = sealer.seal([b"first"]), sealer.seal([b"second"])
+    next(first)
+
+    with pytest.raises(ValueError, match="one stream"):
+        next(second)
+    assert open_all(sealer.header + b"".join(first)) == b"first"
 
 
 def test_the_same_words_sealed_twice_have_nothing_in_common():
@@ -200,6 +232,16 @@ def test_every_single_bit_counts(length):
             open_all(bytes(changed))
 
 
+def test_every_byte_of_two_segments_counts():
+    sealed = bytearray(seal(make_container.plaintext(SEGMENT_LENGTH + 1)))
+
+    for at in range(len(sealed)):
+        sealed[at] ^= 1 << at % 8
+        with pytest.raises(NotAuthentic):
+            open_all(sealed)
+        sealed[at] ^= 1 << at % 8
+
+
 @settings(max_examples=60, deadline=None)
 @given(at=st.integers(0, 4 * SEALED_SEGMENT_LENGTH - 1), bit=st.integers(0, 7))
 def test_a_bit_in_any_segment_counts_for_a_range_that_touches_it_and_for_no_other(at, bit):
@@ -219,12 +261,59 @@ def test_a_bit_in_any_segment_counts_for_a_range_that_touches_it_and_for_no_othe
         open_range(bytes(changed), 0, len(plain))
 
 
-def test_a_cut_at_any_byte_is_refused():
-    sealed = seal(make_container.plaintext(100))
+@pytest.mark.parametrize("plain_length", [0, 100, SEGMENT_LENGTH, SEGMENT_LENGTH + 1])
+def test_a_cut_at_any_byte_is_refused(plain_length):
+    sealed = memoryview(seal(make_container.plaintext(plain_length)))
+    kept = opener_of(sealed)  # the length as it was sealed: the store has lost the rest
 
     for length in range(len(sealed)):
         with pytest.raises(NotAuthentic):
             open_all(sealed[:length])
+        with pytest.raises(Truncated):
+            open_all(sealed[:length], kept)
+
+
+@pytest.mark.parametrize("length", BOUNDARIES)
+def test_bytes_after_the_end_are_refused(length):
+    sealed = seal(make_container.plaintext(length))
+
+    for more in (1, 16, SEALED_SEGMENT_LENGTH, 3 * SEALED_SEGMENT_LENGTH + 1):
+        with pytest.raises(NotAuthentic):
+            open_all(sealed + bytes(more))
+
+
+@pytest.mark.parametrize(
+    "length", [-1, 0, 55, 56, 71, 56 + SEALED_SEGMENT_LENGTH, 56 + SEALED_SEGMENT_LENGTH + 15]
+)
+def test_a_length_that_no_container_has_is_refused(length):
+    sealed = seal(b"x")
+
+    with pytest.raises(Truncated):
+        Opener(KEY, CONTEXT, sealed[:HEADER_LENGTH], length)
+
+
+def test_a_last_segment_that_is_full_is_refused_although_its_tag_holds():
+    sealed = seal(make_container.plaintext(2 * SEGMENT_LENGTH))
+    full = sealed[: HEADER_LENGTH + 2 * SEALED_SEGMENT_LENGTH]  # without the empty segment that ends it
+
+    with pytest.raises(Truncated):
+        open_all(full)
+
+
+@settings(max_examples=60, deadline=None)
+@given(claimed=st.integers(HEADER_LENGTH + 16, 2**63 - 1), length=st.integers(0, 50_000))
+def test_no_length_but_the_right_one_is_proved_or_opens_to_its_end(claimed, length):
+    sealed = seal(make_container.plaintext(length))
+    assume(claimed != len(sealed) and (claimed - HEADER_LENGTH) % SEALED_SEGMENT_LENGTH >= 16)
+    opener = Opener(KEY, CONTEXT, sealed[:HEADER_LENGTH], claimed)
+    start, end = opener.last_segment
+
+    with pytest.raises(NotAuthentic):
+        opener.check_length(sealed[start:end])
+    with pytest.raises(NotAuthentic):
+        opener.check_length((sealed + bytes(SEALED_SEGMENT_LENGTH))[-(end - start) :])
+    with pytest.raises(NotAuthentic):
+        open_all(sealed, opener)
 
 
 @pytest.mark.parametrize("more", [-1, 0, 1, 15, 16, 17])
@@ -240,7 +329,9 @@ def test_a_cut_at_the_edge_of_a_segment_is_refused(segments, more):
         open_all(sealed[:length])
 
 
-@pytest.mark.parametrize("order", [(1, 0, 2, 3), (0, 0, 2, 3), (0, 2, 1, 3), (0, 1, 1, 3)])
+@pytest.mark.parametrize(
+    "order", [(1, 0, 2, 3), (0, 0, 2, 3), (0, 2, 1, 3), (0, 1, 1, 3), (3, 1, 2, 0), (0, 3, 2, 1)]
+)
 def test_segments_swapped_or_repeated_are_refused(order):
     sealed = seal(make_container.plaintext(3 * SEGMENT_LENGTH + 50))
     parts = [sealed[HEADER_LENGTH + n * SEALED_SEGMENT_LENGTH :][:SEALED_SEGMENT_LENGTH] for n in range(4)]
@@ -342,6 +433,20 @@ def test_nothing_of_a_call_is_released_when_its_last_segment_fails():
 
     assert len(first) == 64 * SEGMENT_LENGTH
     assert bytes(first) == make_container.plaintext(len(first))
+
+
+@pytest.mark.parametrize("changed", [0, 1, 2, 3])
+def test_nothing_of_a_range_is_released_when_one_of_its_segments_fails(changed):
+    sealed = bytearray(seal(make_container.plaintext(4 * SEGMENT_LENGTH)))
+    sealed[HEADER_LENGTH + changed * SEALED_SEGMENT_LENGTH] ^= 1
+    opener = opener_of(sealed)
+    released = None
+
+    with pytest.raises(SegmentAltered) as refusal:
+        released = opener.open(0, 4 * SEGMENT_LENGTH, sealed[HEADER_LENGTH:-16])
+
+    assert released is None
+    assert (refusal.value.__cause__, refusal.value.args) == (None, (SegmentAltered.sentence,))
 
 
 def test_sealing_takes_the_same_memory_however_long_the_call():

@@ -66,6 +66,7 @@ def test_an_object_and_its_data_key_are_all_it_takes(python, key_file, sealed, t
 
     assert (done.returncode, done.stderr) == (0, "")
     assert (tmp_path / "recording.wav").read_bytes() == AUDIO
+    assert (tmp_path / "recording.wav").stat().st_mode & 0o077 == 0
 
 
 def test_the_environment_has_nothing_of_ours(python):
@@ -73,7 +74,18 @@ def test_the_environment_has_nothing_of_ours(python):
     assert run(python, "-c", "import vault").returncode == 1
 
 
-@pytest.mark.parametrize("change", ["a bit", "a cut", "a cut between segments", "another key"])
+@pytest.mark.parametrize(
+    "change",
+    [
+        "a bit",
+        "a cut",
+        "a cut between segments",
+        "a cut in the header",
+        "nothing",
+        "segments swapped",
+        "another key",
+    ],
+)
 def test_a_changed_object_is_refused_and_leaves_no_output(python, key_file, sealed, tmp_path, change):
     content = bytearray(sealed[1].read_bytes())
     if change == "a bit":
@@ -82,6 +94,13 @@ def test_a_changed_object_is_refused_and_leaves_no_output(python, key_file, seal
         del content[-1]
     elif change == "a cut between segments":
         del content[56 + 3 * 16_400 :]
+    elif change == "a cut in the header":
+        del content[20:]
+    elif change == "nothing":
+        content.clear()
+    elif change == "segments swapped":
+        first, second = content[56:16_456], content[16_456:32_856]
+        content[56:32_856] = second + first
     else:
         key_file.write_text(key_file.read_text().replace('"kind": 1', '"kind": 2'))
     sealed[1].write_bytes(content)

@@ -27,14 +27,21 @@ class Site:
 
     url: str
     database: str
+    log: Path
+    pid: int
 
 
 @contextmanager
-def serve(environment: dict[str, str], log: Path, *, database: str) -> Iterator[Site]:
-    """Serve the vault of this environment under production's settings until the block ends."""
+def serve(environment: dict[str, str], log: Path, *, database: str, has_pages: bool = True) -> Iterator[Site]:
+    """Serve the vault of this environment under production's settings until the block ends.
+
+    :param has_pages: without, the API alone is of use: pages would lack their style sheets.
+    """
     environment = environment | {"DJANGO_SETTINGS_MODULE": "vault.settings"}
-    # DRF's own pages are never shown; compressing their files would take longer than all of ours.
-    _run(environment, "manage.py", "collectstatic", "--noinput", "--verbosity=0", "--ignore=rest_framework")
+    if has_pages:
+        # DRF's own pages are never shown; compressing their files would take longer than all of ours.
+        words = ("collectstatic", "--noinput", "--verbosity=0", "--ignore=rest_framework")
+        _run(environment, "manage.py", *words)
     port = _free_port()
     with log.open("w") as output:
         server = subprocess.Popen(
@@ -50,7 +57,7 @@ def serve(environment: dict[str, str], log: Path, *, database: str) -> Iterator[
     try:
         _wait_until_it_answers(f"http://127.0.0.1:{port}/health/live", server, log)
         # A passkey belongs to a name, never to an address in numbers.
-        yield Site(f"http://localhost:{port}", database)
+        yield Site(f"http://localhost:{port}", database, log, server.pid)
     finally:
         server.terminate()
         server.wait(timeout=20)
