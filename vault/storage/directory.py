@@ -143,7 +143,9 @@ class DirectoryStore:
             self.delete([name])
         if not is_kept or self.versions(name):
             raise StoreUnfit(
-                _("The directory does not keep files as written. Use a disk with hard links, not a share of files.")
+                _(
+                    "The directory does not keep files as written. Use a disk with hard links, not a share of files."
+                )
             )
         return Abilities()
 

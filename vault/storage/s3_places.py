@@ -30,7 +30,9 @@ def places(client: S3Client, bucket: str, endpoint_url: str) -> list[Place]:
     for replica in _replicas(client, bucket):
         if not is_amazon:
             what = f"replica bucket {replica}"
-            raise PlaceUnknown(what, _("A server of one's own does not say where a replica lies: remove the rule."))
+            raise PlaceUnknown(
+                what, _("A server of one's own does not say where a replica lies: remove the rule.")
+            )
         found.append(_place(client, "replica bucket", replica, is_amazon=True, host=""))
     return [] if all(is_this_machine(place.endpoint) for place in found) else found
 

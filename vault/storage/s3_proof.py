@@ -21,6 +21,7 @@ _PREFIX = "probe/"
 _RACERS = 3
 _BODY = bytes(range(256))
 _LOCK = timedelta(seconds=3)
+_ABANDONED_AFTER = timedelta(hours=1)
 _WRONG_SUM = "AAAAAA=="  # a CRC-32 of 0, which the body does not have
 _NOT_KNOWN = frozenset({"NotImplemented", "MethodNotAllowed", "ObjectLockConfigurationNotFoundError"})
 
@@ -31,6 +32,8 @@ def prove(store: ObjectStore, client: S3Client, bucket: str) -> Abilities:
     :raises StoreUnfit: naming what it cannot.
     """
     name = _PREFIX + secrets.token_hex(16)
+    abandoned = datetime.now(UTC) - _ABANDONED_AFTER  # by a process that ended while it tried
+    store.delete([found.name for found in store.listing(_PREFIX) if found.modified_at < abandoned])
     has_versions = client.get_bucket_versioning(Bucket=bucket).get("Status") == "Enabled"
     has_locks = _has_locks(client, bucket)
     try:
@@ -74,7 +77,9 @@ def _check_ranges(store: ObjectStore, name: str) -> None:
     except ObjectMissing:
         if is_exact:
             return
-    raise StoreUnfit(_("The object store does not answer a range with exactly that range. Use another server."))
+    raise StoreUnfit(
+        _("The object store does not answer a range with exactly that range. Use another server.")
+    )
 
 
 def _check_parts(store: ObjectStore, client: S3Client, bucket: str, name: str) -> None:
@@ -105,7 +110,9 @@ def _complete_upload(client: S3Client, bucket: str, name: str) -> None:
 
 def _check_versions(store: ObjectStore, client: S3Client, bucket: str, name: str) -> None:
     """See that every version is kept, listed, and gone once it is deleted by its id."""
-    first, second = (client.put_object(Bucket=bucket, Key=name, Body=_BODY)["VersionId"] for _again in range(2))
+    first, second = (
+        client.put_object(Bucket=bucket, Key=name, Body=_BODY)["VersionId"] for _again in range(2)
+    )
     client.delete_object(Bucket=bucket, Key=name)
     listed = store.versions(name)
     if len(listed) == 3 and {first, second} < set(listed) and store.read(name, 0, 9, first) == _BODY[:9]:
@@ -128,7 +135,10 @@ def _has_locks(client: S3Client, bucket: str) -> bool:
     try:
         found = client.get_object_lock_configuration(Bucket=bucket)["ObjectLockConfiguration"]
     except ClientError as error:
-        if _code(error) not in _NOT_KNOWN and error.response["ResponseMetadata"]["HTTPStatusCode"] not in (405, 501):
+        if _code(error) not in _NOT_KNOWN and error.response["ResponseMetadata"]["HTTPStatusCode"] not in (
+            405,
+            501,
+        ):
             raise
         return False
     if found.get("Rule", {}).get("DefaultRetention"):

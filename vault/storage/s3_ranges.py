@@ -80,7 +80,9 @@ class RangeReader:
                 self._address(name, version),
                 headers={"Range": f"bytes={start}-{end - 1}"},
                 redirect=False,
-                timeout=urllib3.Timeout(connect=min(self._connect_s, left_s), read=min(self._answer_s, left_s)),
+                timeout=urllib3.Timeout(
+                    connect=min(self._connect_s, left_s), read=min(self._answer_s, left_s)
+                ),
                 preload_content=False,
                 decode_content=False,
             )
@@ -98,7 +100,9 @@ class RangeReader:
             if length < end:
                 raise ObjectMissing  # the object ends before the range does
             # Nothing is read that was not asked for: it could be more than memory holds.
-            is_exact = (first, last) == (start, end - 1) and answer.headers.get("Content-Length") == str(end - start)
+            is_exact = (first, last) == (start, end - 1) and answer.headers.get("Content-Length") == str(
+                end - start
+            )
             return answer.read() if is_exact else None
         if answer.status == 416 or (answer.status == 404 and _ABSENT.search(answer.read(_LONGEST_ERROR))):
             raise ObjectMissing
