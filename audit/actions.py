@@ -102,6 +102,8 @@ class Action(StrEnum):
     KEY_CREATED = "key.created"
     KEY_MOVED = "key.moved"
     KEY_DESTROYED = "key.destroyed"
+    RESIDENCY_VIOLATED = "residency.violated"
+    RESIDENCY_RESTORED = "residency.restored"
     SETTINGS_CHANGED = "settings.changed"
     JOB_FAILED = "job.failed"
     IMPORT_RUN = "import.run"
@@ -198,6 +200,8 @@ FACTS: dict[Action, frozenset[str]] = {
     Action.KEY_CREATED: _facts("name month purpose"),
     Action.KEY_MOVED: _facts("keys old new"),
     Action.KEY_DESTROYED: _facts("name month version why"),
+    Action.RESIDENCY_VIOLATED: _facts("what region endpoint why"),
+    Action.RESIDENCY_RESTORED: _facts("what region endpoint why"),
     Action.SETTINGS_CHANGED: _facts("name old new"),
     Action.JOB_FAILED: _facts("job"),
     Action.IMPORT_RUN: _facts("accepted repeated refused quarantined"),

@@ -26,6 +26,7 @@ from vault.access.gate import requires
 from vault.access.models import User
 from vault.errors import Missing, Refusal
 from vault.permissions import Permission
+from vault.residency import watch
 
 T = TypeVar("T")
 READ = Permission.RETENTION_READ
@@ -63,6 +64,7 @@ def overview(request: HttpRequest) -> HttpResponse:
     context = {
         "figures": figures.figures(actor=actor_of(request), now=now),
         "machinery": figures.machinery(now=now),
+        "violations": watch.find_open(),
         "most": figures.MOST,
         "now": now,
     }

@@ -4,16 +4,18 @@ The schedule is code, not data: nobody switches retention off in a database. A l
 because each job asks the database what is left to do.
 """
 
+from __future__ import annotations
+
 import os
 
-from celery import Celery
+from celery import Celery, bootsteps
 from django.conf import settings
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "vault.settings")
 
 app = Celery("vault")
 app.config_from_object(settings.CELERY)
-app.autodiscover_tasks(["vault.jobs", "vault.access", "audit", "recordings", "retention"])
+app.autodiscover_tasks(["vault.jobs", "vault.access", "vault.residency", "audit", "recordings", "retention"])
 
 # Job name -> every how many seconds.
 SCHEDULE: dict[str, int] = {
@@ -28,6 +30,7 @@ SCHEDULE: dict[str, int] = {
     "audit.expire_exports": 600,
     "audit.make_partitions": 86_400,
     "access.forget_expired_sessions": 3600,
+    "residency.check": 3600,
     "jobs.check_heartbeats": 60,
 }
 
@@ -35,3 +38,15 @@ app.conf.beat_schedule = {
     job: {"task": job, "schedule": seconds, "options": {"expires": max(seconds, 30)}}
     for job, seconds in SCHEDULE.items()
 }
+
+
+class ProveParts(bootsteps.Step):
+    """Before a worker takes its first task, and before it has children: ask what ``vault.starting`` asks."""
+
+    def __init__(self, parent: object, **options: object) -> None:
+        from vault import starting  # Django is not set up when this module is loaded
+
+        starting.prove_parts()
+
+
+app.steps["worker"].add(ProveParts)

@@ -61,7 +61,9 @@ def _connections() -> list[tuple[str, bool, str]]:
     broker = "begin it with rediss://, and leave ssl_cert_reqs and ssl_check_hostname out"
     found.append(("REDIS_URL", _is_broker_safe(settings.REDIS_URL), broker))
     https = "begin it with https://"
-    found.append(("S3_ENDPOINT_URL", settings.STORE_KIND != "s3" or _is_https(settings.S3_ENDPOINT_URL), https))
+    found.append(
+        ("S3_ENDPOINT_URL", settings.STORE_KIND != "s3" or _is_https(settings.S3_ENDPOINT_URL), https)
+    )
     for name in ("KMS_ADDRESS", "KMS_AWS_ENDPOINT_URL"):
         found.append((name, _is_https(getattr(settings, name, "")), https))
     is_mail_safe = (
@@ -76,7 +78,10 @@ def _connections() -> list[tuple[str, bool, str]]:
 def _is_database_safe(database: dict[str, Any]) -> bool:
     """Say whether a connection stays on this machine, or is made only to who has shown to be the named host."""
     options = database["OPTIONS"]
-    if options.get("sslmode", "verify-full" if options.get("sslrootcert") == "system" else "") == "verify-full":
+    if (
+        options.get("sslmode", "verify-full" if options.get("sslrootcert") == "system" else "")
+        == "verify-full"
+    ):
         return True
     if "service" in options or any(os.environ.get(name) for name in _DATABASE_ELSEWHERE):
         return False
@@ -88,7 +93,9 @@ def _is_broker_safe(url: str) -> bool:
     address = urlsplit(url)
     if address.scheme == "rediss":
         wanted = {"ssl_cert_reqs": "required", "ssl_check_hostname": "true"}
-        return all(value.lower() == wanted.get(name, value.lower()) for name, value in parse_qsl(address.query))
+        return all(
+            value.lower() == wanted.get(name, value.lower()) for name, value in parse_qsl(address.query)
+        )
     return address.scheme == "unix" or is_this_machine(address.hostname or "")
 
 

@@ -49,7 +49,8 @@ APPLICATION: dict[str, frozenset[str]] = {
     "retention_rescheduling": APPEND_AND_MARK,
     "retention_clockmark": WRITE,
     "retention_clockdoubt": APPEND_AND_MARK,
-    # Keys, jobs
+    # Keys, places, jobs
+    "residency_violation": APPEND_AND_MARK,
     "kms_master": WRITE,
     "jobs_heartbeat": WRITE,
     # People and sign-in

@@ -27,6 +27,7 @@ INSTALLED_APPS = [
     "vault.kms",
     "audit",
     "vault.access",
+    "vault.residency",
     "vault.web",
     "recordings",
     "retention",

@@ -121,9 +121,7 @@ def test_no_process_starts_on_a_plain_connection_to_another_machine(process):
         "S3_BUCKET": "vault",
     }
 
-    done = subprocess.run(
-        [sys.executable, "-c", process], env=environment, capture_output=True, text=True
-    )
+    done = subprocess.run([sys.executable, "-c", process], env=environment, capture_output=True, text=True)
 
     assert done.returncode == 1
     assert "REDIS_URL must use TLS" in done.stderr

@@ -33,6 +33,7 @@ def test_what_the_vault_promises_to_do_by_itself_is_scheduled():
         "audit.make_partitions",
         "audit.run_exports",
         "audit.expire_exports",
+        "residency.check",
         "jobs.check_heartbeats",
     } <= celery.SCHEDULE.keys()
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Protocol
 
 from vault.errors import Conflict, Unavailable, gettext_noop
+from vault.places import Place
 
 
 class KeyManagementUnavailable(Unavailable):
@@ -91,3 +92,9 @@ class KeyManagement(Protocol):
 
     def check(self) -> None:
         """Raise ``KeyManagementUnavailable`` unless keys can be wrapped and unwrapped now."""
+
+    def places(self) -> list[Place]:
+        """Return where the keys and the service lie; empty means on this machine alone.
+
+        :raises PlaceUnknown: if the service does not say.
+        """

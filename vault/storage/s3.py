@@ -90,7 +90,7 @@ class S3Store:
         self._region = region
         self._endpoint_url = endpoint_url
         self._tries = tries
-        config = Config(
+        config = Config(  # type: ignore[call-arg]  # the type stubs do not know of configured addresses
             signature_version="s3v4",
             connect_timeout=connect_s,
             read_timeout=answer_s,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from botocore.exceptions import ClientError
@@ -40,10 +41,11 @@ def places(client: S3Client, bucket: str, endpoint_url: str) -> list[Place]:
 def _place(client: S3Client, kind: str, bucket: str, *, is_amazon: bool, host: str) -> Place:
     what = f"{kind} {bucket}"
     try:
-        said = str(client.get_bucket_location(Bucket=bucket).get("LocationConstraint") or "")
+        answer: Mapping[str, Any] = client.get_bucket_location(Bucket=bucket)
     except ClientError as error:
         _check_answered(error)
         raise PlaceUnknown(what, _("Allow the vault's account s3:GetBucketLocation.")) from error
+    said = answer.get("LocationConstraint") or ""
     if is_amazon:
         said = "eu-west-1" if said == _EUROPE else said or _BEFORE_IT_HAD_A_NAME
     return Place(what, region=said, endpoint="" if is_amazon else host)
