@@ -18,6 +18,8 @@ HANG_BEFORE = "hang-before"  # the server hears nothing, and the connection stan
 HANG_AFTER = "hang-after"  # the server does it, and the connection stands and says nothing
 HANG_MIDWAY = "hang-midway"  # half of the answer comes, and then nothing
 BUSY = "busy"  # 503
+CONFLICT = "conflict"  # 409: something else happened to this name at the same time
+DENY = "deny"  # 403
 PRETEND = "pretend"  # 200, and nothing was done
 DAMAGE_REQUEST = "damage-request"  # a bit of what is sent arrives changed
 CUT_ANSWER = "cut-answer"  # the connection breaks in the middle of the answer
@@ -28,7 +30,8 @@ WRONG_RANGE = "wrong-range"  # the whole object instead of a range of it
 
 _LOST = {LOSE_REQUEST, LOSE_ANSWER}
 _HANGING = {HANG_BEFORE, HANG_AFTER}
-_BEFORE = {LOSE_REQUEST, HANG_BEFORE, BUSY, PRETEND}
+_SAID = {BUSY: 503, CONFLICT: 409, DENY: 403, PRETEND: 200}
+_BEFORE = {LOSE_REQUEST, HANG_BEFORE, *_SAID}
 _OF_THE_CONNECTION = {"transfer-encoding", "connection", "date", "server", "content-length"}
 
 
@@ -86,8 +89,8 @@ class FaultProxy:
                 return b"".join(chunks)
 
             def _fail(self, fault: str) -> None:
-                if fault in (BUSY, PRETEND):
-                    self.send_response(503 if fault == BUSY else 200)
+                if fault in _SAID:
+                    self.send_response(_SAID[fault])
                     self.send_header("Content-Length", "0")
                     self.end_headers()
                     return

@@ -7,8 +7,10 @@ from uuid import uuid4
 
 import pytest
 
+from tests.storage.conftest import s3_store
 from tests.storage.faults import (
     BUSY,
+    CONFLICT,
     CUT_ANSWER,
     DAMAGE_REQUEST,
     HANG_AFTER,
@@ -69,8 +71,9 @@ def test_a_put_that_got_lost_is_asked_after_and_given_up(faulty, faulty_store, n
     assert faulty_store.versions(name) == []
 
 
-def test_a_put_that_the_server_had_no_time_for_is_sent_again(faulty, faulty_store, name):
-    faulty.concerns, faulty.faults = is_put, [BUSY]
+@pytest.mark.parametrize("fault", [BUSY, CONFLICT])
+def test_a_put_of_which_the_server_said_that_it_did_nothing_is_sent_again(faulty, faulty_store, name, fault):
+    faulty.concerns, faulty.faults = is_put, [fault]
 
     stored = faulty_store.put(name, [b"sealed bytes"])
 
@@ -182,14 +185,14 @@ def test_an_answer_that_is_not_the_range_is_refused_unread(faulty, faulty_store,
 
 @pytest.mark.parametrize("fault", [BUSY, HANG_BEFORE, CUT_ANSWER, SHORT_ANSWER])
 def test_a_server_that_never_recovers_is_given_up_and_nothing_is_taken_for_missing(
-    faulty, faulty_store, name, fault
+    faulty, versioned_store, name, fault
 ):
-    faulty_store.put(name, [b"x" * 100])
-    faulty.seen.clear()
+    versioned_store.put(name, [b"x" * 100])
+    hurried = s3_store(versioned_store._bucket, faulty.url, read_s=1)
     faulty.faults = [fault] * 50
 
     with pytest.raises(StoreUnavailable):
-        faulty_store.read(name, 0, 90)
+        hurried.read(name, 0, 90)
 
     assert len(faulty.seen) <= 3
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.storage.conftest import a_bucket, s3_client, s3_store
-from tests.storage.faults import PRETEND
+from tests.storage.faults import DENY, PRETEND
 from vault.storage import Abilities, StoreUnfit
 from vault.storage.directory import DirectoryStore
 from vault.storage.s3 import S3Store
@@ -65,6 +65,14 @@ def test_a_server_that_only_pretends_to_delete_is_refused(faulty, faulty_store, 
         faulty_store.prove()
 
     versioned_store.delete([found.name for found in versioned_store.listing("probe/")])
+
+
+def test_an_account_that_may_not_do_all_is_refused_by_what_it_may_not(faulty, faulty_store):
+    faulty.concerns = lambda method, path: method == "GET" and "object-lock" in path
+    faulty.faults = [DENY]
+
+    with pytest.raises(StoreUnfit, match="GetObjectLockConfiguration"):
+        faulty_store.prove()
 
 
 def test_a_server_that_only_pretends_to_lock_is_found_out(faulty, locking_store):

@@ -60,6 +60,7 @@ class _Outcome(Enum):
     """What a failed request that was to make an object has done."""
 
     NOTHING = "nothing"  # it may be sent again
+    CONTESTED = "contested"  # nothing, for something of this name came first: perhaps this very request, sent on twice
     REFUSED = "refused"  # nothing, and nothing else would come of it again
     UNKNOWN = "unknown"  # only asking tells
 
@@ -82,7 +83,7 @@ class S3Store:
         secret_key: str = "",
         ca_bundle: str = "",
         connect_s: float = 5,
-        answer_s: float = 20,
+        answer_s: float = 15,
         read_s: float = 20,
         tries: int = 3,
     ) -> None:
@@ -273,7 +274,8 @@ class S3Store:
                 return str(send().get("VersionId", UNVERSIONED))
             except (BotoCoreError, ClientError) as error:
                 outcome = _outcome(error)
-                if outcome is _Outcome.UNKNOWN and (version := self._find_out(name, mark, error)):
+                is_open = outcome in (_Outcome.UNKNOWN, _Outcome.CONTESTED)
+                if is_open and (version := self._find_out(name, mark, error)):
                     return version
                 if outcome is _Outcome.REFUSED or (outcome is _Outcome.UNKNOWN and not may_repeat):
                     raise StoreUnavailable from error
@@ -312,7 +314,7 @@ class S3Store:
     def _abort(self, name: str, upload_id: str) -> None:
         """Abort an upload that failed; one that cannot be aborted now, the sweep finds by its age."""
         try:
-            self._client.abort_multipart_upload(Bucket=self._bucket, Key=name, UploadId=upload_id)
+            self._once.abort_multipart_upload(Bucket=self._bucket, Key=name, UploadId=upload_id)
         except (BotoCoreError, ClientError):
             logger.warning("An unfinished upload could not be aborted; the sweep will do it.")
 
@@ -380,8 +382,10 @@ def _outcome(error: BotoCoreError | ClientError) -> _Outcome:
     status = _status(error)
     if status in (429, 503) or error.response["Error"].get("Code") in _NOT_DONE:
         return _Outcome.NOTHING
-    # 404: no such upload, which may have been completed; 409 and 412: something of this name came first.
-    return _Outcome.UNKNOWN if status in (404, 408, 409, 412) or status >= 500 else _Outcome.REFUSED
+    if status in (409, 412):
+        return _Outcome.CONTESTED
+    # 404: there is no such upload, which may be because it has been completed.
+    return _Outcome.UNKNOWN if status in (404, 408) or status >= 500 else _Outcome.REFUSED
 
 
 def _status(error: ClientError) -> int:

@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 from django.utils.translation import gettext as _
 
-from vault.storage.interface import Abilities, ObjectMissing, ObjectStore, StoreUnfit
+from vault.storage.interface import (
+    Abilities,
+    ObjectLocked,
+    ObjectMissing,
+    ObjectStore,
+    StoreUnavailable,
+    StoreUnfit,
+)
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
@@ -29,30 +37,61 @@ _NOT_KNOWN = frozenset({"NotImplemented", "MethodNotAllowed", "ObjectLockConfigu
 def prove(store: ObjectStore, client: S3Client, bucket: str) -> Abilities:
     """Try what is needed of a bucket, and find out what else it can do.
 
-    :raises StoreUnfit: naming what it cannot.
+    :raises StoreUnfit: naming what it cannot, or will not let us do.
     """
-    name = _PREFIX + secrets.token_hex(16)
-    abandoned = datetime.now(UTC) - _ABANDONED_AFTER  # by a process that ended while it tried
-    store.delete([found.name for found in store.listing(_PREFIX) if found.modified_at < abandoned])
+    with _explaining():
+        abandoned = datetime.now(UTC) - _ABANDONED_AFTER  # by a process that ended while it tried
+        store.delete([found.name for found in store.listing(_PREFIX) if found.modified_at < abandoned])
+        name = _PREFIX + secrets.token_hex(16)
+        try:
+            abilities = _try(store, client, bucket, name)
+        finally:
+            store.delete([found.name for found in store.listing(name)])
+        if any(True for found in store.listing(name)):
+            raise StoreUnfit(
+                _(
+                    "The object store still lists what was deleted, so no erasure could be proved. Use another server."
+                )
+            )
+        return abilities
+
+
+def _try(store: ObjectStore, client: S3Client, bucket: str, name: str) -> Abilities:
     has_versions = client.get_bucket_versioning(Bucket=bucket).get("Status") == "Enabled"
     has_locks = _has_locks(client, bucket)
+    _check_one_wins(store, name)
+    _check_ranges(store, name)
+    _check_parts(store, client, bucket, f"{name}-parts")
+    if has_versions:
+        _check_versions(store, client, bucket, f"{name}-versions")
+    return Abilities(
+        keeps_versions=has_versions,
+        has_locks=has_locks,
+        keeps_locks=has_locks and _keeps_locks(client, bucket, f"{name}-lock"),
+        notices_damage=_notices_damage(client, bucket, f"{name}-damaged"),
+    )
+
+
+@contextmanager
+def _explaining() -> Iterator[None]:
+    """Name what the store will not let us do; it would look like an outage otherwise."""
     try:
-        _check_one_wins(store, name)
-        _check_ranges(store, name)
-        _check_parts(store, client, bucket, f"{name}-parts")
-        if has_versions:
-            _check_versions(store, client, bucket, f"{name}-versions")
-        abilities = Abilities(
-            keeps_versions=has_versions,
-            has_locks=has_locks,
-            keeps_locks=has_locks and _keeps_locks(client, bucket, f"{name}-lock"),
-            notices_damage=_notices_damage(client, bucket, f"{name}-damaged"),
+        yield
+    except ObjectLocked as refused:
+        raise StoreUnfit(
+            _(
+                "The vault's account may not delete versions, so nothing could be erased: allow s3:DeleteObjectVersion."
+            )
+        ) from refused
+    except (ClientError, StoreUnavailable) as error:
+        cause = error if isinstance(error, ClientError) else error.__cause__
+        if not isinstance(cause, ClientError) or _status(cause) not in (403, 405, 501):
+            raise
+        text = _(
+            "The object store refuses %(operation)s (%(code)s). "
+            "Allow it to the vault's account, or use a server that can do it."
         )
-    finally:
-        store.delete([found.name for found in store.listing(name)])
-    if any(True for found in store.listing(name)):
-        raise StoreUnfit(_("The object store still lists what was deleted, so no erasure could be proved."))
-    return abilities
+        raise StoreUnfit(text % {"operation": cause.operation_name, "code": _code(cause)}) from error
 
 
 def _check_one_wins(store: ObjectStore, name: str) -> None:
@@ -173,7 +212,7 @@ def _is_refused(act: Callable[[], object]) -> bool:
     try:
         act()
     except ClientError as error:
-        if error.response["ResponseMetadata"]["HTTPStatusCode"] >= 500:
+        if _status(error) >= 500:
             raise
         return True
     return False
@@ -181,3 +220,7 @@ def _is_refused(act: Callable[[], object]) -> bool:
 
 def _code(error: ClientError) -> str:
     return error.response["Error"].get("Code", "")
+
+
+def _status(error: ClientError) -> int:
+    return error.response["ResponseMetadata"]["HTTPStatusCode"]
