@@ -72,7 +72,12 @@ def connect_cache(url: str) -> None:
 def test_a_broker_with_a_strange_certificate_hears_no_password(listener, tmp_path, connect):
     address = f"rediss://:secret@127.0.0.1:{listener.port}/0"
 
+    strange = tmp_path / "strange"
+    strange.mkdir()
+    server_context(strange)
+
     connect(address)
+    connect(f"{address}?ssl_ca_certs={strange}/ca.pem")
     assert listener.heard == []
 
     connect(f"{address}?ssl_ca_certs={tmp_path}/ca.pem")

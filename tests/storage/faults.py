@@ -44,7 +44,7 @@ class FaultProxy:
         self.other_object = b""
         self.seen: list[tuple[str, str]] = []
         self._over = Event()
-        pool = urllib3.PoolManager(retries=False)
+        pool = urllib3.PoolManager(retries=False, maxsize=10)
         proxy = self
 
         class Handler(BaseHTTPRequestHandler):

@@ -111,6 +111,17 @@ def test_a_put_in_parts_survives_a_fault_at_any_step(faulty, faulty_store, name,
     assert faulty_store._unfinished(name) == []
 
 
+def test_a_part_that_stalls_is_sent_again(faulty, faulty_store, name):
+    faulty.concerns, faulty.faults = (lambda method, path: "partNumber=2" in path), [HANG_AFTER]
+    parts = in_two_parts()
+
+    stored = faulty_store.put(name, parts)
+
+    assert not faulty.faults
+    assert stored.length == PART_LENGTH + 1_000
+    assert faulty_store.read(name, PART_LENGTH, PART_LENGTH + 1_000, stored.version) == parts[1]
+
+
 @pytest.mark.parametrize("fault", [HANG_BEFORE, HANG_AFTER])
 def test_completing_is_asked_after_too(faulty, faulty_store, name, fault):
     faulty.concerns, faulty.faults = is_completion, [fault]

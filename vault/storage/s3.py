@@ -204,9 +204,9 @@ class S3Store:
         return len(old)
 
     def check(self) -> None:
-        """Refuse unless the bucket answers."""
+        """Refuse unless the bucket answers, at once: who asks whether all is well asks again."""
         with _speaking():
-            self._client.head_bucket(Bucket=self._bucket)
+            self._once.head_bucket(Bucket=self._bucket)
 
     def prove(self) -> Abilities:
         """Try what the bucket can do, with objects of its own below ``probe/``."""
