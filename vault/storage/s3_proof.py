@@ -7,12 +7,14 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 from django.utils.translation import gettext as _
 
+from vault import clock
 from vault.storage.interface import (
     Abilities,
     ObjectLocked,
@@ -40,7 +42,7 @@ def prove(store: ObjectStore, client: S3Client, bucket: str) -> Abilities:
     :raises StoreUnfit: naming what it cannot, or will not let us do.
     """
     with _explaining():
-        abandoned = datetime.now(UTC) - _ABANDONED_AFTER  # by a process that ended while it tried
+        abandoned = clock.now() - _ABANDONED_AFTER  # by a process that ended while it tried
         store.delete([found.name for found in store.listing(_PREFIX) if found.modified_at < abandoned])
         name = _PREFIX + secrets.token_hex(16)
         try:
@@ -191,14 +193,14 @@ def _has_locks(client: S3Client, bucket: str) -> bool:
 
 
 def _keeps_locks(client: S3Client, bucket: str, name: str) -> bool:
-    """Say whether a lock of seconds does forbid deleting; afterwards the object is let go."""
-    version = client.put_object(Bucket=bucket, Key=name, Body=_BODY)["VersionId"]
-    which: dict[str, Any] = {"Bucket": bucket, "Key": name, "VersionId": version}
-    until = datetime.now(UTC) + _LOCK
+    """Say whether a lock of seconds, by the store's own clock, does forbid deleting; then let the object go."""
+    made = client.put_object(Bucket=bucket, Key=name, Body=_BODY)
+    which: dict[str, Any] = {"Bucket": bucket, "Key": name, "VersionId": made["VersionId"]}
+    until = parsedate_to_datetime(made["ResponseMetadata"]["HTTPHeaders"]["date"]) + _LOCK
     client.put_object_retention(**which, Retention={"Mode": "GOVERNANCE", "RetainUntilDate": until})
     is_kept = _is_refused(lambda: client.delete_object(**which))
     if is_kept and _is_refused(lambda: client.delete_object(**which, BypassGovernanceRetention=True)):
-        time.sleep(max(0.0, (until - datetime.now(UTC)).total_seconds()) + 1)
+        time.sleep(_LOCK.total_seconds() + 1)
     return is_kept
 
 
