@@ -121,6 +121,8 @@ class Action(StrEnum):
     KEY_DESTRUCTION_BEGUN = "key.destruction_begun"
     DATA_KEY_EXPORTED = "data_key.exported"
     KEY_DESTROYED = "key.destroyed"
+    RESIDENCY_VIOLATED = "residency.violated"
+    RESIDENCY_RESTORED = "residency.restored"
     SETTINGS_CHANGED = "settings.changed"
     JOB_FAILED = "job.failed"
     IMPORT_RUN = "import.run"
@@ -235,6 +237,8 @@ FACTS: dict[Action, frozenset[str]] = {
     Action.KEY_DESTRUCTION_BEGUN: _facts("why approval"),
     Action.DATA_KEY_EXPORTED: _facts("approval kind sha256"),
     Action.KEY_DESTROYED: _facts("why"),
+    Action.RESIDENCY_VIOLATED: _facts("what region endpoint why"),
+    Action.RESIDENCY_RESTORED: _facts("what region endpoint why"),
     Action.SETTINGS_CHANGED: _facts("name old new"),
     Action.JOB_FAILED: _facts("job"),
     Action.IMPORT_RUN: _facts("accepted repeated refused quarantined"),

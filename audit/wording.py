@@ -98,6 +98,8 @@ SENTENCES: dict[Action, tuple[Promise, str]] = {
     Action.DATA_KEY_EXPORTED: (_("took a data key of {what} out"), "key-round"),
     Action.KEY_DESTRUCTION_BEGUN: (_("decided to destroy {what}"), "key-round"),
     Action.KEY_DESTROYED: (_("destroyed {what}"), "key-round"),
+    Action.RESIDENCY_VIOLATED: (_("found something outside the allowed places"), "triangle-alert"),
+    Action.RESIDENCY_RESTORED: (_("found it within the allowed places again"), "shield-check"),
     Action.SETTINGS_CHANGED: (_("changed {what}"), "settings"),
     Action.JOB_FAILED: (_("failed at {what}"), "triangle-alert"),
     Action.IMPORT_RUN: (_("imported a folder of calls"), "phone-incoming"),
@@ -146,6 +148,7 @@ FACT_NAMES: dict[str, Promise] = {
     "copies": pgettext_lazy("fact of an event", "copies"),
     "count": pgettext_lazy("fact of an event", "results"),
     "effect": pgettext_lazy("fact of an event", "effect"),
+    "endpoint": pgettext_lazy("fact of an event", "host"),
     "error": pgettext_lazy("fact of an event", "error"),
     "field": pgettext_lazy("fact of an event", "field"),
     "filters": pgettext_lazy("fact of an event", "filters"),
@@ -162,6 +165,7 @@ FACT_NAMES: dict[str, Promise] = {
     "quarantined": pgettext_lazy("fact of an event", "quarantined"),
     "recordings": pgettext_lazy("fact of an event", "recordings"),
     "refused": pgettext_lazy("fact of an event", "refused"),
+    "region": pgettext_lazy("fact of an event", "region"),
     "repeated": pgettext_lazy("fact of an event", "repeated"),
     "role": pgettext_lazy("fact of an event", "role"),
     "scope": pgettext_lazy("fact of an event", "scope"),
@@ -170,6 +174,7 @@ FACT_NAMES: dict[str, Promise] = {
     "tries": pgettext_lazy("fact of an event", "tries"),
     "until": pgettext_lazy("fact of an event", "until"),
     "version": pgettext_lazy("fact of an event", "version"),
+    "what": pgettext_lazy("fact of an event", "what"),
     "why": pgettext_lazy("fact of an event", "why"),
 }
 

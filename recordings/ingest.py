@@ -131,8 +131,8 @@ def receive_audio(
         return _take_in(intake, call, pending, sealed, fingerprint, actor=actor, now=now)
     except DatabaseError:
         raise  # it may have been committed after all: the sweep goes by the row
-    except BaseException:
-        objects.discard(pending)
+    except BaseException as error:
+        objects.give_up(pending, error)
         raise
 
 

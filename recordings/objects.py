@@ -25,6 +25,7 @@ from vault import storage
 from vault.crypto import container
 from vault.crypto.container import CopyKind, Sealer
 from vault.errors import Refusal
+from vault.storage import StoreUnavailable
 
 LEASE = timedelta(seconds=120)
 ABANDONED_AFTER = timedelta(days=2)  # longer than any upload, or any export, is written
@@ -136,6 +137,17 @@ def discard(pending: PendingObject) -> bool:
         return False
     PendingObject.objects.filter(pk=pending.pk).delete()
     return True
+
+
+def give_up(pending: PendingObject, why: BaseException) -> None:
+    """Discard an object whose writing failed; one that the store may still make of what it was sent is swept.
+
+    After an answer that never came, deleting at once could come too soon.
+    """
+    if isinstance(why, StoreUnavailable):
+        PendingObject.objects.filter(pk=pending.pk).update(is_condemned=True)
+    else:
+        discard(pending)
 
 
 def sweep(*, now: datetime, limit: int = 500) -> int:

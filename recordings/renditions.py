@@ -96,8 +96,8 @@ def _put(
             objects.take_into_use(pending, sealed, kept, media_type=media_type, facts=facts, now=now)
     except DatabaseError:
         raise  # it may have been committed after all: the sweep goes by the row
-    except BaseException:
-        objects.discard(pending)
+    except BaseException as error:
+        objects.give_up(pending, error)
         raise
 
 

@@ -8,7 +8,6 @@ the clock fits again or a person has confirmed the time.
 
 from __future__ import annotations
 
-import ipaddress
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -25,6 +24,7 @@ from retention.clock_rules import Doubt, Mark, Reading, Verdict, is_cleared_by, 
 from retention.errors import ClockDoubted
 from retention.models import ClockDoubt, ClockMark
 from vault import clock, storage
+from vault.places import is_this_machine
 
 log = structlog.get_logger("retention.clock")
 
@@ -123,11 +123,7 @@ def _independent_clock(reading: Reading) -> datetime | None:
 def _store_is_elsewhere() -> bool:
     if settings.STORE_KIND != "s3":
         return False
-    host = urlsplit(settings.S3_ENDPOINT_URL).hostname or "s3.amazonaws.com"
-    try:
-        return not ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host != "localhost"
+    return not is_this_machine(urlsplit(settings.S3_ENDPOINT_URL).hostname or "s3.amazonaws.com")
 
 
 @transaction.atomic(durable=True)

@@ -30,6 +30,7 @@ from vault.approvals.reading import find_waiting
 from vault.crypto.container import CopyKind
 from vault.errors import Missing, Refusal
 from vault.permissions import Permission
+from vault.residency import watch
 
 T = TypeVar("T")
 READ = Permission.RETENTION_READ
@@ -67,6 +68,7 @@ def overview(request: HttpRequest) -> HttpResponse:
     context = {
         "figures": figures.figures(actor=actor_of(request), now=now),
         "machinery": figures.machinery(now=now),
+        "violations": watch.find_open(),
         "most": figures.MOST,
         "now": now,
     }

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from django.apps import apps
 from django.db import models
 
-OURS = {"access", "approvals", "audit", "jobs", "kms", "recordings", "retention"}
+OURS = {"access", "approvals", "audit", "jobs", "kms", "recordings", "residency", "retention"}
 
 
 @dataclass(frozen=True)
@@ -152,6 +152,9 @@ SORTED: dict[str, Sorted] = {
     ),
     "recordings.StoredKey": Sorted(
         none="id recording_id kind kek kek_version wrapped created_at",
+    ),
+    "residency.Violation": Sorted(
+        none="id what region endpoint because began_at ended_at",
     ),
     "retention.ClockDoubt": Sorted(
         none="id because off_by_s began_at ended_at ended_by",

@@ -4,9 +4,11 @@ The schedule is code, not data: nobody switches retention off in a database. A l
 because each job asks the database what is left to do.
 """
 
+from __future__ import annotations
+
 import os
 
-from celery import Celery
+from celery import Celery, bootsteps
 from django.conf import settings
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "vault.settings")
@@ -14,7 +16,16 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "vault.settings")
 app = Celery("vault")
 app.config_from_object(settings.CELERY)
 app.autodiscover_tasks(
-    ["vault.jobs", "vault.kms", "vault.access", "vault.approvals", "audit", "recordings", "retention"]
+    [
+        "vault.jobs",
+        "vault.kms",
+        "vault.access",
+        "vault.approvals",
+        "vault.residency",
+        "audit",
+        "recordings",
+        "retention",
+    ]
 )
 
 # Job name -> every how many seconds.
@@ -36,6 +47,7 @@ SCHEDULE: dict[str, int] = {
     "access.forget_expired_sessions": 3600,
     "approvals.expire": 300,
     "kms.keep_tokens": 1200,
+    "residency.check": 3600,
     "jobs.check_heartbeats": 60,
 }
 
@@ -43,3 +55,15 @@ app.conf.beat_schedule = {
     job: {"task": job, "schedule": seconds, "options": {"expires": max(seconds, 30)}}
     for job, seconds in SCHEDULE.items()
 }
+
+
+class ProveParts(bootsteps.Step):
+    """Before a worker takes its first task, and before it has children: ask what ``vault.starting`` asks."""
+
+    def __init__(self, parent: object, **options: object) -> None:
+        from vault import starting  # Django is not set up when this module is loaded
+
+        starting.prove_parts()
+
+
+app.steps["worker"].add(ProveParts)

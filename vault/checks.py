@@ -6,15 +6,18 @@ web, worker, beat, sequencer and each command.
 
 from __future__ import annotations
 
+import os
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.core.exceptions import ImproperlyConfigured
 
-_LOCAL = frozenset({"", "localhost", "127.0.0.1", "::1"})
-_VERIFIED = frozenset({"verify-ca", "verify-full"})
+from vault.places import is_this_machine
+
+# What in the environment leads the database driver to another machine than the address names.
+_DATABASE_ELSEWHERE = ("PGHOSTADDR", "PGSERVICE")
 
 
 def refuse_to_start() -> None:
@@ -47,28 +50,58 @@ def connections_are_encrypted(**kwargs: Any) -> list[CheckMessage]:
 
 
 def _connections() -> list[tuple[str, bool, str]]:
-    found = []
-    for alias, variable in (
-        ("default", "DATABASE_URL"),
-        ("owner", "DATABASE_OWNER_URL"),
-        ("sequencer", "DATABASE_SEQUENCER_URL"),
-    ):
-        database = settings.DATABASES[alias]
-        is_socket = database["HOST"].startswith("/")
-        is_safe = is_socket or database["HOST"] in _LOCAL or database["OPTIONS"].get("sslmode") in _VERIFIED
-        found.append((variable, is_safe, "add ?sslmode=verify-full"))
-    broker = urlsplit(settings.REDIS_URL)
-    found.append(
-        (
-            "REDIS_URL",
-            broker.scheme in {"rediss", "unix"} or broker.hostname in _LOCAL,
-            "begin it with rediss://",
+    found = [
+        (variable, _is_database_safe(settings.DATABASES[alias]), "add ?sslmode=verify-full")
+        for alias, variable in (
+            ("default", "DATABASE_URL"),
+            ("owner", "DATABASE_OWNER_URL"),
+            ("sequencer", "DATABASE_SEQUENCER_URL"),
         )
+    ]
+    broker = "begin it with rediss://, and leave ssl_cert_reqs and ssl_check_hostname out"
+    found.append(("REDIS_URL", _is_broker_safe(settings.REDIS_URL), broker))
+    https = "begin it with https://"
+    found.append(
+        ("S3_ENDPOINT_URL", settings.STORE_KIND != "s3" or _is_https(settings.S3_ENDPOINT_URL), https)
     )
-    store = urlsplit(settings.S3_ENDPOINT_URL)
-    is_store_safe = settings.STORE_KIND != "s3" or store.scheme in {"", "https"} or store.hostname in _LOCAL
-    found.append(("S3_ENDPOINT_URL", is_store_safe, "begin it with https://"))
+    for name in ("KMS_ADDRESS", "KMS_AWS_ENDPOINT_URL"):
+        found.append((name, _is_https(getattr(settings, name, "")), https))
+    is_mail_safe = (
+        not settings.EMAIL_BACKEND.endswith("smtp.EmailBackend")
+        or settings.EMAIL_USE_TLS
+        or is_this_machine(settings.EMAIL_HOST)
+    )
+    found.append(("EMAIL_HOST", is_mail_safe, "set EMAIL_USE_TLS=true"))
     return found
+
+
+def _is_database_safe(database: dict[str, Any]) -> bool:
+    """Say whether a connection stays on this machine, or is made only to who has shown to be the named host."""
+    options = database["OPTIONS"]
+    if (
+        options.get("sslmode", "verify-full" if options.get("sslrootcert") == "system" else "")
+        == "verify-full"
+    ):
+        return True
+    if "service" in options or any(os.environ.get(name) for name in _DATABASE_ELSEWHERE):
+        return False
+    hosts = f"{database['HOST'] or os.environ.get('PGHOST', '')},{options.get('hostaddr', '')}"
+    return all(host.startswith("/") or is_this_machine(host) for host in hosts.split(",") if host)
+
+
+def _is_broker_safe(url: str) -> bool:
+    address = urlsplit(url)
+    if address.scheme == "rediss":
+        wanted = {"ssl_cert_reqs": "required", "ssl_check_hostname": "true"}
+        return all(
+            value.lower() == wanted.get(name, value.lower()) for name, value in parse_qsl(address.query)
+        )
+    return address.scheme == "unix" or is_this_machine(address.hostname or "")
+
+
+def _is_https(url: str) -> bool:
+    address = urlsplit(url)
+    return not url or address.scheme == "https" or is_this_machine(address.hostname or "")
 
 
 @register(Tags.security)

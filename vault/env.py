@@ -6,6 +6,7 @@ names the variable and none shows its value.
 """
 
 import os
+import ssl
 from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
@@ -99,6 +100,13 @@ def database(name: str) -> dict[str, Any]:
         "PORT": str(address.port or ""),
         "OPTIONS": query,
     }
+
+
+def broker_tls(url: str) -> dict[str, Any]:
+    """Return the settings that make Celery look at a rediss:// broker's certificate: by itself it takes any."""
+    if urlsplit(url).scheme != "rediss":
+        return {}
+    return {"broker_use_ssl": {"ssl_cert_reqs": ssl.CERT_REQUIRED, "ssl_check_hostname": True}}
 
 
 def _postgresql_address(name: str, value: str) -> SplitResult:

@@ -51,7 +51,8 @@ APPLICATION: dict[str, frozenset[str]] = {
     "retention_clockdoubt": APPEND_AND_MARK,
     # Requests for a second person: a trigger says what may still change.
     "approvals_approval": APPEND_AND_MARK,
-    # Keys, jobs
+    # Keys, places, jobs
+    "residency_violation": APPEND_AND_MARK,
     "kms_master": WRITE,
     "kms_kek": APPEND_AND_MARK,
     "recordings_keywork": APPEND_AND_MARK,

@@ -27,6 +27,7 @@ INSTALLED_APPS = [
     "vault.kms",
     "audit",
     "vault.access",
+    "vault.residency",
     "vault.web",
     "vault.approvals",
     "recordings",
@@ -256,6 +257,20 @@ S3_BUCKET = env.text("S3_BUCKET", default="")
 S3_ACCESS_KEY = env.text("S3_ACCESS_KEY", default="")
 S3_SECRET_KEY = env.text("S3_SECRET_KEY", default="")
 S3_CA_BUNDLE = env.text("S3_CA_BUNDLE", default="")  # a file of certificates; empty: those of the system
+# Where objects, their replicas and keys may lie: AWS's regions in the EU by default, and no other host.
+ALLOWED_REGIONS = env.items(
+    "ALLOWED_REGIONS",
+    default=(
+        "eu-central-1",  # Frankfurt
+        "eu-north-1",  # Stockholm
+        "eu-south-1",  # Milan
+        "eu-south-2",  # Spain
+        "eu-west-1",  # Ireland
+        "eu-west-3",  # Paris
+        "eusc-de-east-1",  # Brandenburg, the European Sovereign Cloud
+    ),
+)
+ALLOWED_ENDPOINTS = env.items("ALLOWED_ENDPOINTS", default=())
 KMS_KIND = env.text("KMS_KIND", default="keyring")
 KMS_KEYRING = env.text("KMS_KEYRING", default="")
 KMS_KEYRING_BACKUP = env.text("KMS_KEYRING_BACKUP", default="")
@@ -299,6 +314,7 @@ DEFAULT_COUNTRY = env.text("DEFAULT_COUNTRY", default="NL")  # whose numbering p
 SWEEP_SECONDS = env.integer("SWEEP_SECONDS", default=60)
 CELERY: dict[str, Any] = {
     "broker_url": REDIS_URL,
+    **env.broker_tls(REDIS_URL),
     "broker_connection_retry_on_startup": True,
     "task_ignore_result": True,
     "task_acks_late": True,

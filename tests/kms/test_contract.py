@@ -180,3 +180,8 @@ def test_a_service_in_order_says_so(keys):
     keys.check()
     keys.ensure_key(NAME)
     keys.check()
+
+
+def test_a_service_says_where_its_keys_are(keys, wrapped):
+    """On this machine, or by region as Amazon's are."""
+    assert {(place.region, place.endpoint) for place in keys.places()} <= {("eu-central-1", "")}

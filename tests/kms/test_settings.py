@@ -65,7 +65,7 @@ def test_the_settings_give_the_keys_of_aws_in_the_region_that_they_name(settings
     found = kms.service(Duty.INGEST)
 
     assert isinstance(found, AwsKeys)
-    assert found.host == "kms.eu-central-1.amazonaws.com"
+    assert found._client.meta.region_name == "eu-central-1"
     assert found is kms.service(Duty.DESTRUCTION)
     assert kms.duties() == tuple(Duty)
 

@@ -25,6 +25,11 @@ def found(**changes: object) -> list[str]:
         "REDIS_URL": "rediss://cache.example.org/0",
         "STORE_KIND": "s3",
         "S3_ENDPOINT_URL": "https://s3.example.org",
+        "KMS_ADDRESS": "https://bao.example.org:8200",
+        "KMS_AWS_ENDPOINT_URL": "",
+        "EMAIL_BACKEND": "django.core.mail.backends.smtp.EmailBackend",
+        "EMAIL_HOST": "mail.example.org",
+        "EMAIL_USE_TLS": True,
     }
     # Django's own connections are not touched: only the check reads these.
     with override_settings(**{k: v for k, v in (safe | changes).items() if k != "DATABASES"}):
@@ -45,6 +50,16 @@ def test_an_installation_with_verified_connections_is_let_be():
     [
         ({"DATABASES": database("db.example.org")}, "DATABASE_URL"),
         ({"DATABASES": database("db.example.org", sslmode="require")}, "DATABASE_SEQUENCER_URL"),
+        ({"DATABASES": database("db.example.org", sslmode="verify-ca")}, "DATABASE_URL"),
+        ({"DATABASES": database("127.0.0.1,db.example.org")}, "DATABASE_URL"),
+        ({"DATABASES": database("localhost", hostaddr="203.0.113.5")}, "DATABASE_URL"),
+        ({"DATABASES": database("", service="elsewhere")}, "DATABASE_URL"),
+        ({"REDIS_URL": "rediss://cache.example.org/0?ssl_cert_reqs=none"}, "REDIS_URL"),
+        ({"REDIS_URL": "rediss://cache.example.org/0?ssl_cert_reqs=optional"}, "REDIS_URL"),
+        ({"REDIS_URL": "rediss://cache.example.org/0?ssl_check_hostname=False"}, "REDIS_URL"),
+        ({"KMS_ADDRESS": "http://bao.example.org:8200"}, "KMS_ADDRESS"),
+        ({"KMS_AWS_ENDPOINT_URL": "http://kms.example.org"}, "KMS_AWS_ENDPOINT_URL"),
+        ({"EMAIL_HOST": "mail.example.org", "EMAIL_USE_TLS": False}, "EMAIL_HOST"),
         ({"REDIS_URL": "redis://cache.example.org/0"}, "REDIS_URL"),
         ({"S3_ENDPOINT_URL": "http://s3.example.org"}, "S3_ENDPOINT_URL"),
     ],
@@ -59,16 +74,42 @@ def test_a_plain_connection_within_the_machine_is_let_be():
             DATABASES=database("127.0.0.1"),
             REDIS_URL="redis://localhost:6379/0",
             S3_ENDPOINT_URL="http://127.0.0.1:8333",
+            KMS_ADDRESS="http://[::1]:8200",
+            EMAIL_HOST="localhost",
+            EMAIL_USE_TLS=False,
         )
         == []
     )
+
+
+def test_an_address_that_is_spelled_with_its_checks_is_let_be():
+    assert found(REDIS_URL="rediss://cache.example.org/0?ssl_cert_reqs=required&ssl_ca_certs=/ca.pem") == []
+    assert found(DATABASES=database("db.example.org", sslrootcert="system")) == []
+
+
+@pytest.mark.parametrize("variable", ["PGHOST", "PGHOSTADDR", "PGSERVICE"])
+def test_what_leads_the_database_driver_elsewhere_is_refused(monkeypatch, variable):
+    monkeypatch.setenv(variable, "db.example.org")
+
+    assert [message.split()[0] for message in found(DATABASES=database(""))] == [
+        "DATABASE_URL",
+        "DATABASE_OWNER_URL",
+        "DATABASE_SEQUENCER_URL",
+    ]
 
 
 def test_a_trial_may_do_as_it_likes():
     assert found(TRIAL=True, REDIS_URL="redis://cache.example.org/0") == []
 
 
-@pytest.mark.parametrize("process", ["vault.wsgi", "vault.celery, django; django.setup()"])
+@pytest.mark.parametrize(
+    "process",
+    [
+        "import vault.wsgi",
+        "import vault.celery, django; django.setup()",
+        "import manage, sys; sys.argv = ['manage.py', 'run_sequencer']; manage.main()",
+    ],
+)
 def test_no_process_starts_on_a_plain_connection_to_another_machine(process):
     environment = {
         "PATH": os.environ["PATH"],
@@ -80,9 +121,7 @@ def test_no_process_starts_on_a_plain_connection_to_another_machine(process):
         "S3_BUCKET": "vault",
     }
 
-    done = subprocess.run(
-        [sys.executable, "-c", f"import {process}"], env=environment, capture_output=True, text=True
-    )
+    done = subprocess.run([sys.executable, "-c", process], env=environment, capture_output=True, text=True)
 
     assert done.returncode == 1
     assert "REDIS_URL must use TLS" in done.stderr

@@ -34,6 +34,7 @@ def test_what_the_vault_promises_to_do_by_itself_is_scheduled():
         "audit.run_exports",
         "audit.expire_exports",
         "approvals.expire",
+        "residency.check",
         "jobs.check_heartbeats",
         "kms.keep_tokens",
     } <= celery.SCHEDULE.keys()

@@ -1,4 +1,7 @@
-"""The stores that the contract tests run on: a directory, and a real S3 server with and without versions."""
+"""The stores that the contract tests run on: a directory, and buckets of a real S3 server.
+
+One bucket keeps versions, one does not, and one has Object Lock.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import boto3
 import pytest
@@ -17,7 +21,7 @@ from vault.storage.directory import DirectoryStore
 from vault.storage.s3 import S3Store
 
 
-def s3_client():
+def s3_client() -> Any:
     return boto3.client(
         "s3",
         endpoint_url=settings.S3_ENDPOINT_URL,
@@ -27,13 +31,14 @@ def s3_client():
     )
 
 
-def s3_store(bucket: str, endpoint_url: str = "") -> S3Store:
+def s3_store(bucket: str, endpoint_url: str = "", **limits: Any) -> S3Store:
     return S3Store(
         bucket=bucket,
         region=settings.S3_REGION,
         endpoint_url=endpoint_url or settings.S3_ENDPOINT_URL,
         access_key=settings.S3_ACCESS_KEY,
         secret_key=settings.S3_SECRET_KEY,
+        **limits,
     )
 
 
@@ -66,13 +71,13 @@ def plain_store() -> Iterator[S3Store]:
         yield s3_store(bucket)
 
 
-@pytest.fixture
-def locking_bucket() -> Iterator[str]:
+@pytest.fixture(scope="session")
+def locking_store() -> Iterator[S3Store]:
     with a_bucket(locking=True) as bucket:
-        yield bucket
+        yield s3_store(bucket)
 
 
-@pytest.fixture(params=["directory", "versioned", "plain"])
+@pytest.fixture(params=["directory", "versioned", "plain", "locking"])
 def store(request, tmp_path: Path) -> ObjectStore:
     """Give each of the stores in turn."""
     if request.param == "directory":
@@ -92,3 +97,9 @@ def faulty() -> Iterator[FaultProxy]:
     """Give a proxy before the S3 server that goes wrong as it is told."""
     with FaultProxy(settings.S3_ENDPOINT_URL) as proxy:
         yield proxy
+
+
+@pytest.fixture
+def faulty_store(faulty, versioned_store) -> S3Store:
+    """Give the store behind that proxy, which does not wait long."""
+    return s3_store(versioned_store._bucket, faulty.url, answer_s=1.5, read_s=4.5)

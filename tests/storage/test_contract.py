@@ -191,3 +191,14 @@ def test_a_store_in_order_says_so_and_where_it_is(store):
     store.check()
 
     assert store.where()
+
+
+def test_a_store_shows_that_it_can_do_what_is_needed_and_leaves_nothing_of_it(store):
+    store.prove()
+
+    assert list(store.listing("probe/")) == []
+    assert store.abort_unfinished(datetime.now(UTC) + timedelta(days=1)) == 0
+
+
+def test_a_store_of_this_machine_is_nowhere_else(store):
+    assert store.places() == []

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
+from django.utils.translation import gettext as _
 
 from vault.kms.interface import (
     Duty,
@@ -21,6 +22,7 @@ from vault.kms.interface import (
     UnwrapRefused,
     WrappedKey,
 )
+from vault.places import Place, PlaceUnknown
 
 if TYPE_CHECKING:
     from vault.kms.server import Token
@@ -38,6 +40,7 @@ __all__ = [
     "check",
     "duties",
     "forget_services",
+    "places",
     "service",
 ]
 
@@ -68,6 +71,17 @@ def check() -> None:
     """
     for found in {service(duty) for duty in duties()}:
         found.check()
+
+
+def places() -> list[Place]:
+    """Return where the keys and the service lie, as the service says; empty means on this machine alone.
+
+    :raises PlaceUnknown: if nobody says.
+    """
+    given = duties()
+    if not given:
+        raise PlaceUnknown("key management server", _("This process holds no token for it."))
+    return service(given[0]).places()
 
 
 def forget_services() -> None:

@@ -32,6 +32,7 @@ from vault.kms.interface import (
     UnwrapRefused,
     WrappedKey,
 )
+from vault.places import Place, PlaceUnknown
 
 _FORM = 3  # 1 is the local keyring's, 2 transit's
 _HEAD_LENGTH = 1 + 4
@@ -42,6 +43,7 @@ _CONNECTIONS = 16
 _NEWEST_KNOWN_FOR_S = 60.0
 _GOING = frozenset({"PendingDeletion", "PendingReplicaDeletion"})
 _REFUSED = frozenset({"InvalidCiphertextException", "IncorrectKeyException"})
+_AMAZON = (".amazonaws.com", ".amazonaws.eu")
 _NOT_THERE = frozenset({"NotFoundException", "KMSInvalidStateException"})
 
 
@@ -58,18 +60,14 @@ class AwsKeys:
             "kms",
             region_name=region,
             endpoint_url=endpoint_url or None,
-            config=Config(
+            config=Config(  # type: ignore[call-arg]  # the type stubs do not know of configured addresses
                 connect_timeout=_CONNECT_SECONDS,
                 read_timeout=_ANSWER_SECONDS,
                 retries={"mode": "standard", "total_max_attempts": _TRIES},
                 max_pool_connections=_CONNECTIONS,
+                ignore_configured_endpoint_urls=True,  # AWS_ENDPOINT_URL would lead elsewhere, unseen
             ),
         )
-
-    @property
-    def host(self) -> str:
-        """The name of the machine that holds the keys; with no endpoint of one's own, AWS's for the region."""
-        return urlsplit(self._client.meta.endpoint_url).hostname or ""
 
     @property
     def destruction_reaches_copies(self) -> bool:
@@ -177,6 +175,23 @@ class AwsKeys:
             described.append(KeyInfo(name, max(versions), len(alive), created_at, destroyed_at))
         return described
 
+    def places(self) -> list[Place]:
+        """Return the region of every key, and of every replica of one.
+
+        :raises PlaceUnknown: if we may not ask.
+        """
+        host = urlsplit(self._client.meta.endpoint_url).hostname or ""
+        endpoint = "" if host.endswith(_AMAZON) else host
+        found = {Place("key management server", self._client.meta.region_name, endpoint)}
+        try:
+            for name, versions in self._names().items():
+                for version in versions:
+                    regions = _regions(self._look_up(name, version))
+                    found |= {Place(f"key {name}", region, endpoint) for region in regions}
+        except DutyNotGiven:
+            raise PlaceUnknown("keys", _("Allow the vault kms:ListAliases and kms:DescribeKey.")) from None
+        return sorted(found, key=lambda place: (place.what, place.region))
+
     def check(self) -> None:
         """Refuse unless AWS answers and knows us. What we may do there, only doing it tells."""
         with _speaking():
@@ -274,6 +289,13 @@ class AwsKeys:
 
     def _alias(self, name: str, version: int) -> str:
         return f"alias/{self._prefix}/{name}/{version}"
+
+
+def _regions(key: dict[str, Any]) -> set[str]:
+    """Return where a key of AWS is, by its own name (``arn:aws:kms:REGION:…``) and its replicas."""
+    copies = key.get("MultiRegionConfiguration") or {}
+    others = [copies.get("PrimaryKey") or {}, *copies.get("ReplicaKeys", [])]
+    return {str(key["Arn"]).split(":")[3], *(each["Region"] for each in others if each)}
 
 
 class _NotThere(KeyMissing):

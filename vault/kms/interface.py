@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from vault.errors import Conflict, Unavailable, gettext_noop
+from vault.places import Place
 
 
 class KeyManagementUnavailable(Unavailable):
@@ -140,4 +141,10 @@ class KeyManagement(Protocol):
         """Raise ``KeyManagementUnavailable`` unless keys can be wrapped and unwrapped now.
 
         Being used keeps a credential that would run out otherwise, and asking this is use.
+        """
+
+    def places(self) -> list[Place]:
+        """Return where the keys and the service lie; empty means on this machine alone.
+
+        :raises PlaceUnknown: if the service does not say.
         """

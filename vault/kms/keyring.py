@@ -32,6 +32,7 @@ from vault.kms.interface import (
     WrappedKey,
 )
 from vault.kms.master import MASTER_LENGTH, MasterSource
+from vault.places import Place
 
 _MAGIC = b"callvault-keyring\0\x01"
 _SALT_LENGTH = 16
@@ -196,6 +197,10 @@ class Keyring:
             KeyInfo(name, key.newest, len(key.versions), key.created_at, key.destroyed_at)
             for name, key in sorted(self._content().keys.items())
         ]
+
+    def places(self) -> list[Place]:
+        """Return none: the keyring is a file of this machine."""
+        return []
 
     def check(self) -> None:
         """Refuse unless the keyring can be read, or will be made because this is the very first start."""

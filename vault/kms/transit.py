@@ -28,6 +28,7 @@ from vault.kms.interface import (
     WrappedKey,
 )
 from vault.kms.server import Answer, Server
+from vault.places import Place, is_this_machine
 
 _FORM = 2  # 1 is the local keyring's
 _WRAPPED_LENGTH = 1 + 4 + 12 + 32 + 16
@@ -52,11 +53,6 @@ class Transit:
         self._server = server
         self._duty = duty
         self._mount = mount.strip("/")
-
-    @property
-    def host(self) -> str:
-        """The name of the machine that holds the keys, as the settings give it."""
-        return urlsplit(self._server.address).hostname or ""
 
     @property
     def destruction_reaches_copies(self) -> bool:
@@ -169,6 +165,11 @@ class Transit:
                 gone_at = _describe(name, self._read(name)).created_at
                 described.append(KeyInfo(name.removeprefix(_GONE), 0, 0, gone_at, gone_at))
         return sorted(described, key=lambda each: each.name)
+
+    def places(self) -> list[Place]:
+        """Return the server's host; what it is copied to, its operator knows."""
+        host = urlsplit(self._server.address).hostname or ""
+        return [] if is_this_machine(host) else [Place("key management server", endpoint=host)]
 
     def check(self) -> None:
         """Refuse unless the server is open, has the mount, and lets this token do its duty."""

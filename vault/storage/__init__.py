@@ -10,6 +10,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from vault.storage.interface import (
     UNVERSIONED,
+    Abilities,
     Found,
     ObjectExists,
     ObjectLocked,
@@ -17,16 +18,19 @@ from vault.storage.interface import (
     ObjectStore,
     StoredObject,
     StoreUnavailable,
+    StoreUnfit,
 )
 
 __all__ = [
     "UNVERSIONED",
+    "Abilities",
     "Found",
     "ObjectExists",
     "ObjectLocked",
     "ObjectMissing",
     "ObjectStore",
     "StoreUnavailable",
+    "StoreUnfit",
     "StoredObject",
     "store",
 ]

@@ -16,13 +16,16 @@ from pathlib import Path
 from cryptography.utils import Buffer
 from django.utils.translation import gettext as _
 
+from vault.places import Place
 from vault.storage.interface import (
     UNVERSIONED,
+    Abilities,
     Found,
     ObjectExists,
     ObjectMissing,
     StoredObject,
     StoreUnavailable,
+    StoreUnfit,
     check_name,
     check_range,
 )
@@ -128,6 +131,27 @@ class DirectoryStore:
         """Refuse unless a file can be made and removed."""
         with self._unnamed("check"):
             pass
+
+    def prove(self) -> Abilities:
+        """Try that a file is written once, read in part and removed for good."""
+        name = f"probe/{secrets.token_hex(16)}"
+        body = bytes(range(256))
+        try:
+            won = [self.put_if_absent(name, body), self.put_if_absent(name, b"")]
+            is_kept = won == [True, False] and self.read(name, 3, 40) == body[3:40]
+        finally:
+            self.delete([name])
+        if not is_kept or self.versions(name):
+            raise StoreUnfit(
+                _(
+                    "The directory does not keep files as written. Use a disk with hard links, not a share of files."
+                )
+            )
+        return Abilities()
+
+    def places(self) -> list[Place]:
+        """Return none: a directory is on this machine."""
+        return []
 
     def where(self) -> str:
         """Name the directory."""

@@ -11,6 +11,7 @@ from typing import Protocol
 from cryptography.utils import Buffer
 
 from vault.errors import Conflict, Unavailable, gettext_noop
+from vault.places import Place
 
 PART_LENGTH = 8_396_800  # 512 sealed segments: what is sent, and kept in memory, at a time
 UNVERSIONED = "null"  # the version of an object where the store keeps no versions, as S3 calls it
@@ -24,6 +25,13 @@ class StoreUnavailable(Unavailable):
 
     code = "store-unavailable"
     title = gettext_noop("The object store is not available")
+
+
+class StoreUnfit(Unavailable):
+    """The store answers, but cannot do what is needed of it; the text says what, and what to do."""
+
+    code = "store-unfit"
+    title = gettext_noop("The object store cannot do what is needed")
 
 
 class ObjectMissing(Unavailable):
@@ -65,6 +73,16 @@ class Found:
     modified_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Abilities:
+    """What a store can do beyond what is needed, as it was tried."""
+
+    keeps_versions: bool = False
+    has_locks: bool = False
+    keeps_locks: bool = False  # a lock that is set does forbid deleting
+    notices_damage: bool = False  # bytes that do not fit their checksum are refused
+
+
 class ObjectStore(Protocol):
     """Keeps sealed objects under random names. An object is written once, whole or not at all."""
 
@@ -100,6 +118,18 @@ class ObjectStore(Protocol):
 
     def check(self) -> None:
         """Raise ``StoreUnavailable`` unless the store answers and lets us in."""
+
+    def prove(self) -> Abilities:
+        """Try what this store really does, with small objects that are removed again.
+
+        :raises StoreUnfit: if something is missing that the vault cannot do without.
+        """
+
+    def places(self) -> list[Place]:
+        """Return where the objects and their replicas lie; empty means on this machine alone.
+
+        :raises PlaceUnknown: if the store does not say.
+        """
 
     def where(self) -> str:
         """Say where the objects are, for people."""

@@ -6,10 +6,11 @@ are kept. The answer must be exactly the range asked for; that it is what was se
 
 from __future__ import annotations
 
-import secrets
+import re
 import ssl
 import time
 from collections import OrderedDict
+from contextlib import closing
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ import urllib3
 from botocore.exceptions import BotoCoreError
 
 from vault.storage.interface import ObjectMissing, StoreUnavailable, check_range
+from vault.storage.pauses import pauses
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
@@ -25,22 +27,32 @@ _SIGNED_SECONDS = 900
 _USED_SECONDS = 300
 _MOST_ADDRESSES = 1000
 _CONNECTIONS = 32
-_TRIES = 3
-_FIRST_PAUSE = 0.1  # seconds, doubled with every try, and up to as much again by chance
 _PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
-_random = secrets.SystemRandom()
+_ABSENT = re.compile(rb"<Code>(NoSuchKey|NoSuchVersion)</Code>")  # and not the bucket, or a page of a proxy's
+_LONGEST_ERROR = 65_536
+_SENT = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
 
 
 class RangeReader:
     """Reads ranges of the objects of one bucket."""
 
-    def __init__(self, client: S3Client, bucket: str, *, ca_bundle: str = "") -> None:
+    def __init__(
+        self,
+        client: S3Client,
+        bucket: str,
+        *,
+        ca_bundle: str = "",
+        connect_s: float = 5,
+        answer_s: float = 10,
+        total_s: float = 20,
+        tries: int = 3,
+    ) -> None:
         self._client = client
         self._bucket = bucket
+        self._connect_s, self._answer_s, self._total_s, self._tries = connect_s, answer_s, total_s, tries
         self._pool = urllib3.PoolManager(
             maxsize=_CONNECTIONS,
             retries=False,
-            timeout=urllib3.Timeout(connect=3, read=10),
             ssl_context=ssl.create_default_context(cafile=ca_bundle or None),
         )
         self._addresses: OrderedDict[tuple[str, str | None], tuple[float, str]] = OrderedDict()
@@ -49,30 +61,56 @@ class RangeReader:
     def read(self, name: str, start: int, end: int, version: str | None) -> bytes:
         """Return exactly these bytes."""
         check_range(start, end)
-        headers = {"Range": f"bytes={start}-{end - 1}"}
-        for attempt in range(_TRIES):
-            if attempt:
-                time.sleep(_FIRST_PAUSE * 2 ** (attempt - 1) * (1 + _random.random()))
-            try:
-                answer = self._pool.request(
-                    "GET", self._address(name, version), headers=headers, redirect=False, decode_content=False
-                )
-            except urllib3.exceptions.HTTPError:
-                continue
-            content: bytes = answer.data
-            if answer.status == 206:
-                has_range = answer.headers.get("Content-Range", "").startswith(f"bytes {start}-{end - 1}/")
-                if has_range and len(content) == end - start:
-                    return content
-                if not has_range and len(content) < end - start:
-                    raise ObjectMissing  # the object ends before the range does
-            elif answer.status in (404, 416):
-                raise ObjectMissing
-            elif answer.status == 403:
-                self._forget(name, version)  # credentials may have been changed since it was signed
-            elif answer.status not in _PASSING:
+        give_up_at = time.monotonic() + self._total_s
+        waits = pauses(self._tries)
+        while True:
+            content = self._try(name, start, end, version, give_up_at - time.monotonic())
+            if content is not None:
+                return content
+            pause = next(waits, None)
+            if pause is None or time.monotonic() + pause >= give_up_at:
                 raise StoreUnavailable
-        raise StoreUnavailable
+            time.sleep(pause)
+
+    def _try(self, name: str, start: int, end: int, version: str | None, left_s: float) -> bytes | None:
+        """Return the bytes, or None where another try may bring them."""
+        try:
+            answer = self._pool.request(
+                "GET",
+                self._address(name, version),
+                headers={"Range": f"bytes={start}-{end - 1}"},
+                redirect=False,
+                timeout=urllib3.Timeout(
+                    connect=min(self._connect_s, left_s), read=min(self._answer_s, left_s)
+                ),
+                preload_content=False,
+                decode_content=False,
+            )
+            with closing(answer):  # a connection whose answer was read to its end is kept all the same
+                return self._judge(answer, name, start, end, version)
+        except urllib3.exceptions.HTTPError:
+            return None
+
+    def _judge(
+        self, answer: urllib3.BaseHTTPResponse, name: str, start: int, end: int, version: str | None
+    ) -> bytes | None:
+        if answer.status == 206:
+            sent = _SENT.fullmatch(answer.headers.get("Content-Range", ""))
+            first, last, length = map(int, sent.groups()) if sent else (-1, -1, end)
+            if length < end:
+                raise ObjectMissing  # the object ends before the range does
+            # Nothing is read that was not asked for: it could be more than memory holds.
+            is_exact = (first, last) == (start, end - 1) and answer.headers.get("Content-Length") == str(
+                end - start
+            )
+            return answer.read() if is_exact else None
+        if answer.status == 416 or (answer.status == 404 and _ABSENT.search(answer.read(_LONGEST_ERROR))):
+            raise ObjectMissing
+        if answer.status == 403:
+            self._forget(name, version)  # credentials may have been changed since it was signed
+        elif answer.status not in _PASSING:
+            raise StoreUnavailable
+        return None
 
     def _address(self, name: str, version: str | None) -> str:
         now = time.monotonic()

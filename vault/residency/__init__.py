@@ -1,0 +1,1 @@
+"""Where objects, replicas and keys lie, compared with where they may: at every start, and every hour."""
