@@ -16,7 +16,7 @@ from recordings.key_approvals import KEY_DESTROY
 from recordings.models import KeyWork, KeyWorkKind
 from vault import clock, kms
 from vault.access.callers import actor_of
-from vault.access.gate import requires
+from vault.access.gate import records_nothing, requires
 from vault.approvals.reading import find_waiting
 from vault.errors import Invalid, Unavailable
 from vault.kms import Duty, KeyInfo
@@ -58,6 +58,7 @@ class Row:
         return self.lives.data_keys > keks.COUNTED_UP_TO
 
 
+@records_nothing
 @requires(GET=READ)
 def list_keys(request: HttpRequest) -> HttpResponse:
     """Show every key: those in use, and on request those that are gone."""
@@ -71,6 +72,7 @@ def list_keys(request: HttpRequest) -> HttpResponse:
     return render(request, "recordings/keys.html", context)
 
 
+@records_nothing
 @requires(GET=READ)
 def show_key(request: HttpRequest, name: str) -> HttpResponse:
     """Show one key with its history, and what can be done with it."""

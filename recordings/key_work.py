@@ -17,6 +17,7 @@ from uuid import UUID
 import structlog
 from django.db import IntegrityError, connection, transaction
 from django.db.models import F, QuerySet
+from psycopg import Cursor
 
 from audit import trail
 from audit.actions import Action, Outcome
@@ -156,12 +157,14 @@ def _make_version(work: KeyWork, *, actor: Actor, now: datetime) -> None:
 
 
 def _next_batch(work: KeyWork) -> list[_OldKey]:
-    with connection.cursor() as cursor:
+    connection.ensure_connection()
+    with connection.wrap_database_errors, Cursor(connection.connection) as cursor:
         cursor.execute(
             "SELECT id, kek_version, recording_id, kind, wrapped FROM recordings_storedkey"
             " WHERE kek = %s AND kek_version < %s AND (kek_version, id) > (%s, %s)"
             " ORDER BY kek_version, id LIMIT %s",
             [work.kek, work.version, work.after_version, work.after, BATCH],
+            binary=True,
         )
         return [
             _OldKey(key_id, version, bytes(wrapped), keys.context_of(recording_id, key_id, kind))
@@ -195,10 +198,11 @@ def _rewrap(work: KeyWork, batch: Sequence[_OldKey], *, version: int, now: datet
 
 def _store(done: Sequence[tuple[_OldKey, bytes]], service: kms.KeyManagement) -> None:
     """Store what was wrapped again, unless it was moved or erased meanwhile."""
-    with connection.cursor() as cursor:
+    # Django would write the bytes into the statement as text; thousands of them are sent as they are.
+    with connection.wrap_database_errors, Cursor(connection.connection) as cursor:
         cursor.execute(
             "UPDATE recordings_storedkey AS stored SET wrapped = fresh.wrapped, kek_version = fresh.version"
-            " FROM unnest(%s::uuid[], %s::bytea[], %s::bytea[], %s::int[]) AS fresh (id, old, wrapped, version)"
+            " FROM unnest(%b::uuid[], %b::bytea[], %b::bytea[], %b::int[]) AS fresh (id, old, wrapped, version)"
             " WHERE stored.id = fresh.id AND stored.wrapped = fresh.old",
             [
                 [each.id for each, _ in done],

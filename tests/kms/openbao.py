@@ -15,6 +15,7 @@ import urllib3
 from vault.kms import Duty, KeyInfo, WrappedKey
 from vault.kms.server import Server, Token
 from vault.kms.transit import Transit
+from vault.places import Place
 
 POLICIES = Path(__file__).resolve().parents[2] / "deploy" / "openbao"
 
@@ -130,6 +131,9 @@ class EachByItsDuty:
 
     def describe(self) -> list[KeyInfo]:
         return self._as[Duty.ROTATION].describe()
+
+    def places(self) -> list[Place]:
+        return self._as[Duty.ROTATION].places()
 
     def check(self) -> None:
         for each in self._as.values():

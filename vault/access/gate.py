@@ -66,6 +66,12 @@ def requires(permission: Permission | None = None, /, **by_method: Permission) -
     return mark
 
 
+def records_nothing(view: View) -> View:
+    """Mark a view that writes nothing into the trail: it answers also when what seals the trail cannot be had."""
+    view.records_nothing = True  # type: ignore[attr-defined]
+    return view
+
+
 def permissions_named(view: Callable[..., Any]) -> dict[str, Permission] | Permission | None:
     """Return what a view asks for: one permission, one for each method, or nothing."""
     for place in (view, _class_of(view)):
@@ -136,9 +142,10 @@ class Gate:
             return
         if not caller.actor.may(permission):
             raise NotPermitted(_why_not(caller, permission))
-        # What is done will be written down with who did it: what seals that is asked for here, not while rows
-        # are locked. Where it cannot be had, nothing is done.
-        subjects.prepare_month(clock.now())
+        if not getattr(_class_of(view), "records_nothing", False):
+            # What is done will be written down with who did it: what seals that is asked for here, not while
+            # rows are locked. Where it cannot be had, nothing is done.
+            subjects.prepare_month(clock.now())
 
     def _ask_to_sign_in(self, request: HttpRequest, refusal: callers.NotSignedIn) -> HttpResponse:
         if refusals.is_api(request):
