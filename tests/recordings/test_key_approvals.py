@@ -18,6 +18,7 @@ from retention import erasure
 from retention.models import Ground
 from tests.people import client_of
 from tests.recordings.calls import NOW, bring_in, wav
+from tests.recordings.test_sweeps import Broken
 from tests.trail import events
 from vault import clock, kms, storage
 from vault.access.models import User
@@ -26,7 +27,7 @@ from vault.approvals.errors import NoLongerPossible
 from vault.approvals.models import Approval, State
 from vault.crypto.container import CopyKind
 from vault.errors import Forbidden
-from vault.kms import Duty, KeyDestroyed
+from vault.kms import Duty, KeyDestroyed, KeyManagementUnavailable
 from vault.kms import keks as books
 from vault.kms.models import Kek
 
@@ -171,11 +172,11 @@ def test_the_pages_say_what_stands_still_and_go_on(recording, bram):
     assert KeyWork.objects.get().stuck_at is None
 
 
-def test_the_pages_say_that_the_service_does_not_answer(recording, bram, settings):
-    settings.KMS_KEYRING = "/nowhere/keyring"
+def test_the_pages_say_that_the_service_does_not_answer(recording, bram, monkeypatch):
     administrator = client_of(User.objects.get(pk=bram.id))
-    kms.forget_services()
+    broken = Broken(kms.service(Duty.ROTATION), "describe", KeyManagementUnavailable())
+    monkeypatch.setattr(kms, "service", lambda duty: broken)
+    monkeypatch.setattr("vault.kms.masters.service", lambda duty: broken)
 
-    page = administrator.get(reverse("keys:list"))
-
-    assert "does not answer" in page.content.decode()
+    for address in (reverse("keys:list"), reverse("keys:key", args=[f"audio-{recording.key_month}"])):
+        assert "does not answer" in administrator.get(address).content.decode()
