@@ -172,6 +172,7 @@ def test_a_call_leaves_nothing_in_clear_even_where_its_upload_was_killed(
         "the write-ahead log": log.read(),
         "Redis": b"\n".join(redis),
         "the logs of the processes": site.log.read_bytes() + (tmp_path / "worker.log").read_bytes(),
+        "the logs of the servers": files_below(Path(os.environ["VAULT_VAR"]) / "log"),
         "the object store": stored(began) + unfinished(),
         "files that were open": b"\n".join(open_files.values()),
         "temporary files": files_below(tmp_path / "temporary"),
