@@ -166,11 +166,16 @@ def find_by_number_or_reference(
     limit: int = 50,
     now: datetime,
 ) -> CallPage:
-    """Search by what looks like a number as a number, and by anything else as a reference."""
+    """Search by what looks like a number as a number, and by anything else as a reference.
+
+    Bare digits that are nobody's number may be a reference, too: two searches, both in the trail.
+    """
     normal = numbers.normalise(text, settings.DEFAULT_COUNTRY)
-    is_number = normal is not None and normal.kind is not NumberKind.SHORT
-    search = find_by_number if is_number else find_by_reference
-    return search(text, filters=filters, actor=actor, cursor=cursor, limit=limit, now=now)
+    if normal is not None and normal.kind is not NumberKind.SHORT:
+        page = find_by_number(text, filters=filters, actor=actor, cursor=cursor, limit=limit, now=now)
+        if page.rows or not text.strip().isdecimal():
+            return page
+    return find_by_reference(text, filters=filters, actor=actor, cursor=cursor, limit=limit, now=now)
 
 
 def count(filters: CallFilters, *, actor: Actor, now: datetime) -> int:

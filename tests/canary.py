@@ -65,18 +65,25 @@ def found_in(content: bytes | bytearray, forms: Iterable[bytes]) -> list[bytes]:
     A thousand forms in a hundred megabytes are many: the two bytes with which each begins, then eight, are
     looked for in all of it at once.
     """
-    known = sorted(forms)
+    missing: dict[int, set[bytes]] = {}
+    for form in forms:
+        missing.setdefault(int.from_bytes(form[:8], "little"), set()).add(form)
     begins = np.zeros(65_536, bool)
-    begins[[int.from_bytes(form[:2], "little") for form in known]] = True
-    heads = np.array([int.from_bytes(form[:8], "little") for form in known], np.uint64)
-    found = set()
+    begins[[head & 0xFFFF for head in missing]] = True
+    heads = np.array(list(missing), np.uint64)
+    found: set[bytes] = set()
     for start in range(0, len(content), _AT_ONCE):
         signs = np.frombuffer(content[start : start + _AT_ONCE + 8] + bytes(8), np.uint8)
         places = np.flatnonzero(begins[signs[:-8] | signs[1:-7].astype(np.uint16) << 8])
         words = sum(signs[places + at].astype(np.uint64) << np.uint64(8 * at) for at in range(8))
-        for place in places[np.isin(words, heads)]:
-            at = start + int(place)
-            found |= {form for form in known if content.startswith(form, at)}
+        known = np.isin(words, heads)
+        places, words = places[known], words[known]
+        for head, sought in missing.items():
+            for place in places[words == head] if sought else ():
+                found |= {form for form in sought if content.startswith(form, start + int(place))}
+                sought -= found
+                if not sought:
+                    break
     return sorted(found)
 
 

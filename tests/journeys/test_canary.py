@@ -6,6 +6,8 @@ time, so it is found nowhere by chance, and whatever other tests write at the sa
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import http.client
 import json
 import os
@@ -172,6 +174,7 @@ def test_a_call_leaves_nothing_in_clear_even_where_its_upload_was_killed(
         "the write-ahead log": log.read(),
         "Redis": b"\n".join(redis),
         "the logs of the processes": site.log.read_bytes() + (tmp_path / "worker.log").read_bytes(),
+        "the logs of the servers": files_below(Path(os.environ["VAULT_VAR"]) / "log"),
         "the object store": stored(began) + unfinished(),
         "files that were open": b"\n".join(open_files.values()),
         "temporary files": files_below(tmp_path / "temporary"),
@@ -187,6 +190,24 @@ def test_a_call_leaves_nothing_in_clear_even_where_its_upload_was_killed(
     assert b"recordings.derive_copies" in places["the logs of the processes"]
     assert {str(site.log), str(tmp_path / "worker.log")} <= open_files.keys()
     assert len(places["the object store"]) > LENGTH + PART_LENGTH // 2
+
+
+def test_a_canary_would_be_heard_in_whatever_form_and_wherever_it_sits():
+    call = Secrets()
+    noise = secrets.token_bytes(5_000_000)
+    written = {
+        "utf-16": f"…{call.name}…".encode("utf-16-le"),
+        "json": json.dumps({"n": call.name}).encode(),
+        "base64": base64.b64encode(f"xx{call.reference}, said by {call.agent}".encode()),
+        "hex": repr(call.sound.hex()).encode(),
+        "sha256": hashlib.sha256(f"+{call.digits}".encode()).hexdigest().encode(),
+        "national": f"0{call.digits[2:]}".encode(),
+    }
+
+    assert canary.found_in(noise, call.forms()) == []
+    for form, content in written.items():
+        for place in (0, 4_194_300, len(noise)):
+            assert canary.found_in(noise[:place] + content + noise[place:], call.forms()), form
 
 
 @pytest.mark.parametrize("store_kind", ["s3"], indirect=True)

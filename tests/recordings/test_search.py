@@ -147,6 +147,22 @@ def test_what_looks_like_a_number_is_searched_as_one_and_the_rest_as_a_reference
         assert ids(search.find_by_number_or_reference(text, actor=ines, now=NOW)) == [recording.pk]
 
 
+def test_bare_digits_that_are_nobodys_number_are_searched_as_a_reference(north, exchange, ines):
+    call = document()
+    call["parties"][1]["reference"] = "20240012345"
+    recording = bring_in(exchange, said=call)
+
+    assert ids(search.find_by_number_or_reference("20240012345", actor=ines, now=NOW)) == [recording.pk]
+    assert ids(search.find_by_number_or_reference("097000000012", actor=ines, now=NOW)) == [recording.pk]
+    assert [
+        json.loads(bytes(event.entry))["facts"]["field"] for event in events(Action.RECORDING_SEARCHED)
+    ] == [
+        "number",
+        "reference",
+        "number",
+    ]
+
+
 def test_a_search_is_in_the_trail_without_what_was_searched_for(recording, ines):
     for _ in range(2):
         search.find_by_number(CUSTOMER_NUMBER, actor=ines, now=NOW)

@@ -210,13 +210,13 @@ class Opener:
         count = -(-expected_length // SEALED_SEGMENT_LENGTH)
         plain = memoryview(bytearray(expected_length - count * TAG_LENGTH))
         decrypt_into, base_nonce = self._decrypt_into, self._base_nonce
-        read = written = 0
+        written = 0
         try:
-            while read < expected_length:
+            for read in range(0, expected_length, SEALED_SEGMENT_LENGTH):
                 segment = sealed[read : read + SEALED_SEGMENT_LENGTH]
-                space = plain[written : written + len(segment) - TAG_LENGTH]
-                written += decrypt_into((base_nonce ^ index).to_bytes(12, "big"), segment, None, space)
-                read += SEALED_SEGMENT_LENGTH
+                space = plain[written : written + SEGMENT_LENGTH]
+                decrypt_into((base_nonce ^ index).to_bytes(12, "big"), segment, None, space)
+                written += SEGMENT_LENGTH
                 index += 1
         except InvalidTag:
             raise SegmentAltered from None
