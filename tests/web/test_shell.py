@@ -14,7 +14,16 @@ SEEN = {
     Role.AGENT: [],
     Role.SUPERVISOR: ["Recordings", "Keys for the player", "When may I listen?"],
     Role.REVIEWER: ["Recordings", "Keys for the player", "When may I listen?"],
-    Role.DPO: ["Recordings", "Retention", "Legal holds", "Audit trail", "People", "Teams", "Keys", "Approvals"],
+    Role.DPO: [
+        "Recordings",
+        "Retention",
+        "Legal holds",
+        "Audit trail",
+        "People",
+        "Teams",
+        "Keys",
+        "Approvals",
+    ],
     Role.ADMINISTRATOR: ["People", "Teams", "Service tokens", "Keys", "Approvals"],
 }
 LANDS = {
