@@ -348,3 +348,18 @@ def test_neither_token_nor_key_is_told_to_anybody(bao, transit, wrapped, caplog)
     assert "decrypt" in caplog.text
     for secret in (bao.tokens[Duty.PLAYBACK], base64.b64encode(KEY).decode(), KEY.hex(), str(KEY)):
         assert secret not in told
+
+
+@pytest.mark.parametrize("crooked", [f"x/../{NAME}", f"{NAME}?x=1", f"{NAME}/../{NAME}", "../sys/mounts", ""])
+def test_a_name_that_leads_to_another_key_leads_nowhere(bao, transit, wrapped, crooked):
+    """Names come from the database: whoever writes to it must not reach the key of something that lives."""
+    for act in (
+        lambda: transit.destroy(crooked),
+        lambda: transit.unwrap(crooked, wrapped, CONTEXT),
+        lambda: transit.rotate(crooked),
+        lambda: transit.ensure_key(crooked),
+    ):
+        with pytest.raises(KeyMissing):
+            act()
+
+    assert transit.unwrap(NAME, wrapped, CONTEXT) == KEY
