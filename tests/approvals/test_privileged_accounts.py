@@ -131,9 +131,7 @@ def test_a_person_who_was_disabled_or_became_the_last_administrator_meanwhile_ke
     assert set(Approval.objects.values_list("state", flat=True)) == {State.VOID}
 
 
-def test_no_role_is_granted_to_an_account_that_somebody_took_over_while_it_was_asked_for(
-    bram, katrien, ines
-):
+def test_no_role_is_granted_to_an_account_that_somebody_took_over_while_it_was_asked_for(bram, katrien, ines):
     """Who decides may have looked before: then the account was its owner's, with a factor enrolled."""
     asked = ask(bram, GRANT_ROLE, str(ines.pk), parameters={"role": "dpo"})
     people.reset_sign_in(ines.pk, actor=bram, now=NOW + timedelta(minutes=1))

@@ -180,6 +180,7 @@ def test_an_alias_that_is_no_version_of_ours_is_let_be(aws, version):
 @pytest.mark.parametrize("answer", [{}, {"Plaintext": b""}, {"Plaintext": bytes(31)}])
 def test_what_is_no_key_is_not_taken_for_one(credentials, answer):
     keys = AwsKeys(region="eu-central-1")
-    with Stubber(keys._client) as stub, pytest.raises(KeyManagementUnavailable):
+    with Stubber(keys._client) as stub:
         stub.add_response("decrypt", answer)
-        keys.unwrap(NAME, b"\3\0\0\0\1something", CONTEXT)
+        with pytest.raises(KeyManagementUnavailable):
+            keys.unwrap(NAME, b"\3\0\0\0\1something", CONTEXT)

@@ -441,8 +441,11 @@ def test_an_answer_that_comes_a_byte_at_a_time_is_given_up(monkeypatch):
 def test_a_token_that_is_none_is_in_no_error(written, tmp_path):
     file = tmp_path / "token"
     file.write_text(written)
-    for token in (Token(written), Token(file=str(file))):
+    from_file = Token(file=str(file))
+    for token in (Token(written), from_file):
         with pytest.raises(KeyManagementUnavailable) as refused:
             Transit(Server("http://127.0.0.1:9", token), Duty.INGEST).check()
 
         assert "hvs" not in str(refused.value)
+    file.write_text("hvs.mended\n")
+    assert from_file.value() == "hvs.mended"

@@ -9,8 +9,8 @@ import pytest
 
 from audit.actor import Actor, ActorKind
 from recordings.models import Recording
-from tests.recordings import calls
 from tests.people import INVITED_AT
+from tests.recordings import calls
 from vault import storage
 from vault.access.models import Membership, Team, User
 from vault.access.roles import Role, permissions_of

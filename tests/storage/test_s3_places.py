@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from botocore.stub import Stubber
@@ -136,9 +137,7 @@ def test_elsewhere_the_host_decides_and_a_region_that_is_said_counts_too(none):
     ],
 )
 def test_a_host_that_anybody_can_rent_from_amazon_is_no_store_of_amazons(host):
-    [places] = said(
-        a_store(f"https://{host}"), location("eu-central-1"), ("get_bucket_replication", NO_RULE)
-    )
+    [places] = said(a_store(f"https://{host}"), location("eu-central-1"), ("get_bucket_replication", NO_RULE))
 
     assert places == [Place("bucket vault", region="eu-central-1", endpoint=host)]
 
@@ -150,13 +149,11 @@ def test_no_proxy_and_no_edge_of_amazons_is_taken_from_the_environment(monkeypat
     monkeypatch.setenv("HTTP_PROXY", "http://proxy.example.org:3128")
     monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example.org:3128")
 
-    plain, amazon = a_store("http://127.0.0.1:9")._client, a_store()._client
+    plain: Any = a_store("http://127.0.0.1:9")._client
+    address = a_store()._client.generate_presigned_url("get_object", Params={"Bucket": "vault", "Key": "a"})
 
     assert not plain._endpoint.http_session._proxy_config.proxy_url_for("http://127.0.0.1:9/vault")
-    address = amazon.generate_presigned_url("get_object", Params={"Bucket": "vault", "Key": "a"})
-    assert address.startswith("https://vault.s3.eu-central-1.amazonaws.com/") or address.startswith(
-        "https://vault.s3.amazonaws.com/"
-    )
+    assert urlsplit(address).hostname in ("vault.s3.eu-central-1.amazonaws.com", "vault.s3.amazonaws.com")
 
 
 def test_elsewhere_a_replica_lies_where_nobody_says():

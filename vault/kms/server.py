@@ -75,7 +75,8 @@ class Token:
                 raise DutyNotGiven
             self.read_again()
         if not _TOKEN.fullmatch(self._value):
-            # Sent in a header it would be refused, by an error that shows it.
+            # Sent in a header it would be refused, by an error that shows it. The file may be mended.
+            self._value = "" if self._file else self._value
             raise KeyManagementUnavailable(_("The token for the keys is not written as a token is."))
         return self._value
 
@@ -88,6 +89,7 @@ class Token:
             self._value = Path(self._file).read_text(encoding="ascii").strip()
         except (OSError, UnicodeDecodeError):
             self._value = ""
+        if not self._value:
             raise KeyManagementUnavailable(_("The file with the token for the keys cannot be read."))
         return self._value != before
 
