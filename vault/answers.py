@@ -7,7 +7,7 @@ import time
 import urllib3
 from urllib3.exceptions import HTTPError
 
-_PIECE = 262_144
+_PIECE = 65_536
 
 
 class AnswerTooLong(HTTPError):

@@ -29,8 +29,8 @@ class PlaceUnknown(Unavailable):
 
 
 def is_this_machine(host: str) -> bool:
-    """Say whether a host name or address is this machine's own."""
+    """Say whether a host name or address is this machine's own. Others below ``localhost`` may be asked of DNS."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
+        return host == "localhost"

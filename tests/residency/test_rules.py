@@ -39,6 +39,8 @@ def test_what_lies_where_it_may_is_let_be(place):
         (Place("bucket vault", endpoint="objects.example.org.evil.example"), Because.ENDPOINT),
         (Place("bucket vault", endpoint="objects.example.org", region="us-east"), Because.REGION),
         (Place("bucket vault", endpoint="10.0.0.1"), Because.ENDPOINT),
+        (Place("bucket vault", endpoint="objects.localhost"), Because.ENDPOINT),
+        (Place("bucket vault", endpoint="127.1"), Because.ENDPOINT),
         (Place("key audio-2027-02"), Because.UNKNOWN),
     ],
 )
