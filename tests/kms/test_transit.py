@@ -26,7 +26,7 @@ from vault.kms import (
     WrappedKey,
     server,
 )
-from vault.kms.server import Server, Token
+from vault.kms.server import Answer, Server, Token
 from vault.kms.transit import Transit
 
 NAME = "audio-2027-02"
@@ -183,6 +183,29 @@ def test_a_destruction_that_breaks_off_is_finished_by_the_next(
     with pytest.raises(KeyDestroyed):
         transit.unwrap(NAME, wrapped, CONTEXT)
     assert [(each.name, each.versions) for each in transit.describe()] == [(NAME, 0)]
+
+
+@pytest.mark.parametrize(
+    ("act", "ignored"),
+    [
+        (lambda keys: keys.destroy(NAME), f"/keys/{NAME}"),
+        (lambda keys: keys.trim(NAME, oldest=2), "/trim"),
+        (lambda keys: keys.rotate(NAME), "/rotate"),
+    ],
+    ids=["destroy", "trim", "rotate"],
+)
+def test_what_a_server_says_it_has_done_is_looked_at(bao, transit, wrapped, monkeypatch, act, ignored):
+    transit.rotate(NAME)
+    ask = Server.ask
+
+    def pretend(self, method, path, body=None):
+        if method != "GET" and path.endswith(ignored):
+            return Answer(204, {})
+        return ask(self, method, path, body)
+
+    monkeypatch.setattr(Server, "ask", pretend)
+    with pytest.raises(KeyManagementUnavailable):
+        act(transit)
 
 
 def test_versions_that_were_forbidden_and_not_yet_trimmed_are_trimmed_by_the_next(bao, transit, wrapped):

@@ -129,9 +129,11 @@ class Transit:
 
     def rotate(self, name: str) -> int:
         """Add a version and let it wrap from now on. Sent twice by a retry, it adds two, which does no harm."""
-        self._read(name)
+        before: int = self._read(name)["latest_version"]
         self._must("POST", f"keys/{name}/rotate", {})
         newest: int = self._read(name)["latest_version"]
+        if newest <= before:
+            raise _without_effect()
         return newest
 
     def trim(self, name: str, *, oldest: int) -> None:
@@ -145,6 +147,8 @@ class Transit:
         least = {"min_decryption_version": oldest, "min_encryption_version": oldest}
         self._must("POST", f"keys/{name}/config", least)
         self._must("POST", f"keys/{name}/trim", {"min_available_version": oldest})
+        if self._read(name)["min_available_version"] < oldest:
+            raise _without_effect()
 
     def destroy(self, name: str) -> None:
         """Destroy the key and every version of it."""
@@ -156,8 +160,8 @@ class Transit:
         self._must("POST", f"keys/{name}/config", {"deletion_allowed": True})
         # An answer that was lost is asked for again, and then says that there is no such key.
         answer = self._ask("DELETE", f"keys/{name}")
-        if answer.status >= 300 and self._find(name) is not None:
-            self._refuse(name, answer, KeyManagementUnavailable())
+        if self._find(name) is not None:
+            raise _not_done(answer) if answer.status >= 300 else _without_effect()
 
     def describe(self) -> list[KeyInfo]:
         """Return all keys by name; of a destroyed one the server knows only when it went."""
@@ -294,6 +298,10 @@ def _describe(name: str, key: dict[str, Any]) -> KeyInfo:
 
 def _not_understood() -> KeyManagementUnavailable:
     return KeyManagementUnavailable(_("The key management server answers in a form that is not known."))
+
+
+def _without_effect() -> KeyManagementUnavailable:
+    return KeyManagementUnavailable(_("The key management server says that it is done, and it is not."))
 
 
 def _not_done(answer: Answer) -> Exception:
