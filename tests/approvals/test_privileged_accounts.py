@@ -141,6 +141,10 @@ def test_no_role_is_granted_to_an_account_that_somebody_took_over_while_it_was_a
         deciding.approve(asked.pk, actor=katrien, now=NOW + timedelta(minutes=2))
 
     assert role_of(ines) == Role.SUPERVISOR
+    again = ask(bram, GRANT_ROLE, str(ines.pk), parameters={"role": "dpo"}, now=NOW + timedelta(minutes=3))
+    page = client_of(User.objects.get(pk=katrien.id)).get(f"/approvals/{again.pk}/").content.decode()
+    assert "Last link made" in page
+    assert "22 Nov 2026, 11:53" in page
 
 
 def test_the_last_administrator_is_not_asked_away(bram, katrien):

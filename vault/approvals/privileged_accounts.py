@@ -10,6 +10,8 @@ from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
+from django.utils.formats import date_format
+from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -63,6 +65,8 @@ class _OfAccount(Kind):
             Line(_("E-mail"), person.email),
             Line(_("Role now"), str(ROLE_NAMES[Role(person.role)])),
             Line(_("Second factor"), _("Enrolled") if enrolled else _("Not yet")),
+            # Whose account it is, is as old as its last link.
+            Line(_("Last link made"), date_format(localtime(person.invited_at), "j M Y, H:i")),
         ]
 
 
