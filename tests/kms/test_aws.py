@@ -18,7 +18,7 @@ from vault.kms import (
     WrappedKey,
 )
 from vault.kms.aws import AwsKeys
-from vault.places import Place
+from vault.places import Place, PlaceUnknown
 
 NAME = "audio-2027-02"
 CONTEXT = b"callvault/v1\0 one recording"
@@ -164,6 +164,17 @@ def test_where_the_service_lies_is_told_by_its_address(credentials, endpoint_url
     with Stubber(keys._client) as stub:
         stub.add_response("list_aliases", {"Aliases": [], "Truncated": False})
         assert keys.places() == [place]
+
+
+def test_a_key_that_is_kept_outside_aws_lies_where_nobody_says(credentials):
+    keys = AwsKeys(region="eu-central-1")
+    alias = {"AliasName": f"alias/callvault/{NAME}/1", "TargetKeyId": "k"}
+    key = {"KeyId": "k", "Arn": "arn:aws:kms:eu-central-1:1:key/k", "Origin": "EXTERNAL_KEY_STORE"}
+    with Stubber(keys._client) as stub:
+        stub.add_response("list_aliases", {"Aliases": [alias], "Truncated": False})
+        stub.add_response("describe_key", {"KeyMetadata": key})
+        with pytest.raises(PlaceUnknown, match="outside AWS"):
+            keys.places()
 
 
 @pytest.mark.parametrize("version", ["0", "01", "4294967296", "\u0663", "-1"])

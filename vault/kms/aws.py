@@ -195,7 +195,10 @@ class AwsKeys:
         try:
             for name, versions in self._names().items():
                 for version in versions:
-                    regions = _regions(self._look_up(name, version))
+                    key = self._look_up(name, version)
+                    if key.get("Origin") == "EXTERNAL_KEY_STORE":
+                        raise PlaceUnknown(f"key {name}", _("It is kept outside AWS: use a key of AWS's own."))
+                    regions = _regions(key)
                     found |= {Place(f"key {name}", region, endpoint) for region in regions}
         except DutyNotGiven:
             raise PlaceUnknown("keys", _("Allow the vault kms:ListAliases and kms:DescribeKey.")) from None
