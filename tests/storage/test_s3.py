@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import secrets
 import time
@@ -134,3 +135,13 @@ def test_a_store_that_is_not_there_or_does_not_know_us_is_unavailable(versioned_
             store.put(f"{name}-2", [b"x"])
     with pytest.raises(StoreUnavailable):
         stranger.read(name, 0, 1)
+
+
+def test_the_signed_address_of_an_object_stands_in_no_log(versioned_store, name, caplog):
+    """Whoever has it fetches the object for as long as it holds."""
+    versioned_store.put(name, [b"x" * 100])
+
+    with caplog.at_level(logging.DEBUG):
+        versioned_store.read(name, 0, 90)
+
+    assert "X-Amz" not in caplog.text

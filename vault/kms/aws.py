@@ -197,7 +197,9 @@ class AwsKeys:
                 for version in versions:
                     key = self._look_up(name, version)
                     if key.get("Origin") == "EXTERNAL_KEY_STORE":
-                        raise PlaceUnknown(f"key {name}", _("It is kept outside AWS: use a key of AWS's own."))
+                        raise PlaceUnknown(
+                            f"key {name}", _("It is kept outside AWS: use a key of AWS's own.")
+                        )
                     regions = _regions(key)
                     found |= {Place(f"key {name}", region, endpoint) for region in regions}
         except DutyNotGiven:
