@@ -49,14 +49,14 @@ class CannotBeHardened(Conflict):
     """What it wraps stands outside the database, where nothing can be wrapped again."""
 
     code = "key-cannot-be-hardened"
-    title = gettext_noop("Older versions of this key are needed for what stands outside the database")
+    title = gettext_noop("Older versions of this key open what stands outside the database; rotate it instead")
 
 
 class NotStuck(Missing):
     """No work on this key was given up."""
 
     code = "key-work-not-stuck"
-    title = gettext_noop("No work on this key waits for somebody")
+    title = gettext_noop("No new version of this key was given up")
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,7 +88,7 @@ def decide(request: HttpRequest, approval_id: UUID) -> HttpResponse:
     form = DecideForm(request.POST)
     is_approval = request.POST.get("decision") == "approve"
     if form.is_valid() and not is_approval and not form.cleaned_data["said"].strip():
-        form.add_error("said", _("Say why you refuse: who asked has to understand it."))
+        form.add_error("said", _("Say why you refuse: the person who asked has to understand it."))
     if not form.is_valid():
         return _render(request, approval_id, form=form)
     said = form.cleaned_data["said"]
@@ -104,7 +104,7 @@ def decide(request: HttpRequest, approval_id: UUID) -> HttpResponse:
     if asked.state == State.DONE:
         messages.success(request, _("You approved, and it is carried out."))
     else:
-        messages.success(request, _("You approved; who asked can carry it out now, once."))
+        messages.success(request, _("You approved; the person who asked can now carry it out, once."))
     return redirect("approvals:approval", approval_id)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.db import models
 from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
 
 
 class Master(models.Model):
@@ -22,9 +23,9 @@ class Master(models.Model):
 class KekState(models.TextChoices):
     """Where a key-encryption key stands; it only ever goes forward."""
 
-    ACTIVE = "active", "In use"
-    CLOSING = "closing", "Being destroyed"
-    DESTROYED = "destroyed", "Destroyed"
+    ACTIVE = "active", _("In use")
+    CLOSING = "closing", _("Being destroyed")
+    DESTROYED = "destroyed", _("Destroyed")
 
 
 class Kek(models.Model):
