@@ -27,16 +27,16 @@ READ, MANAGE = Permission.KEY_READ, Permission.KEY_MANAGE
 WORK_SHOWN = 20
 
 USES = {
-    "audio": gettext_lazy("Audio and other copies of calls whose retention ends in this month"),
-    "fields": gettext_lazy("Numbers, names and references of calls whose retention ends in this month"),
-    "trail": gettext_lazy("What the audit trail says about people in this month"),
+    "audio": gettext_lazy("Audio and other copies; retention ends in this month"),
+    "fields": gettext_lazy("Numbers, names and references; retention ends in this month"),
+    "trail": gettext_lazy("What the audit trail of this month says about people"),
     "accounts": gettext_lazy("Second factors, sessions and reasons"),
     "exports": gettext_lazy("Exports of the audit trail, for a day"),
     "ledger": gettext_lazy("The ledger outside the database"),
 }
 OPEN_USES = {
-    "audio": gettext_lazy("Audio and other copies of calls without a known end of retention"),
-    "fields": gettext_lazy("Numbers, names and references of calls without a known end of retention"),
+    "audio": gettext_lazy("Audio and other copies; no known end of retention"),
+    "fields": gettext_lazy("Numbers, names and references; no known end of retention"),
 }
 STATE_TONES = {KekState.ACTIVE: "intact", KekState.CLOSING: "due", KekState.DESTROYED: "erased"}
 
