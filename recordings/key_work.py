@@ -49,7 +49,9 @@ class CannotBeHardened(Conflict):
     """What it wraps stands outside the database, where nothing can be wrapped again."""
 
     code = "key-cannot-be-hardened"
-    title = gettext_noop("Older versions of this key open what stands outside the database; rotate it instead")
+    title = gettext_noop(
+        "Older versions of this key open what stands outside the database; rotate it instead"
+    )
 
 
 class NotStuck(Missing):

@@ -183,7 +183,9 @@ class Transit:
         if answer.status != 200 or not all(
             {needed, "root"} & set(may[path]) for path, needed in paths.items()
         ):
-            raise KeyManagementUnavailable(_("The policy of a token does not allow what its duty with keys needs."))
+            raise KeyManagementUnavailable(
+                _("The policy of a token does not allow what its duty with keys needs.")
+            )
 
     def _ask(self, method: str, path: str, body: object = None) -> Answer:
         answer = self._server.ask(method, f"{self._mount}/{quote(path, safe='/?=')}", body)
