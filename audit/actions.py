@@ -258,6 +258,7 @@ GROUPS: dict[str, frozenset[Action]] = {
             Action.RECORDING_NUMBER_REVEALED,
             Action.ERASURE_PROOF_READ,
             Action.APPROVAL_READ,
+            Action.DATA_KEY_EXPORTED,
         )
     ),
     "changed": frozenset(
@@ -277,6 +278,7 @@ GROUPS: dict[str, frozenset[Action]] = {
                 "team",
                 "account",
                 "approval",
+                "residency",
             )
             and action != Action.APPROVAL_READ
         )
@@ -294,5 +296,6 @@ GROUPS: dict[str, frozenset[Action]] = {
         if action.value.startswith("erasure.") or action == Action.RECORDING_ERASED
     ),
     "signed-in": frozenset(action for action in Action if action.value.startswith("session.")),
+    "keys": frozenset(action for action in Action if action.value.startswith(("key.", "data_key."))),
     "trail": frozenset(action for action in Action if action.value.startswith("trail.")),
 }

@@ -135,6 +135,7 @@ GROUP_NAMES: dict[str, Promise] = {
     "brought": _("Brought in"),
     "erased": _("Erased"),
     "signed-in": _("Signed in"),
+    "keys": _("Keys"),
     "trail": _("The trail itself"),
 }
 

@@ -80,12 +80,15 @@ def show_key(request: HttpRequest, name: str) -> HttpResponse:
     infos, trouble = _described()
     row = _row(kek, infos)
     is_in_use = kek.state == KekState.ACTIVE
+    service = kms.service(Duty.ROTATION)
     may_manage = actor_of(request).may(MANAGE)
     context: dict[str, Any] = {
         "row": row,
         "kek": kek,
         "trouble": trouble,
         "most": keks.COUNTED_UP_TO,
+        "service_keeps_days": service.destruction_takes.days,
+        "is_in_old_copies": not service.destruction_reaches_copies,
         "history": KeyWork.objects.filter(kek=name).order_by("-asked_at", "-pk")[:WORK_SHOWN],
         "may_renew": may_manage and is_in_use and row.work is None,
         "may_harden": name not in key_work.WRAPS_ELSEWHERE,

@@ -18,14 +18,19 @@ IDS = {
     *(f"D{n}" for n in range(1, 5)),
     *(f"O{n}" for n in range(1, 5)),
 }
-# What part 1 of the project names; the other promises say in which later part they are due.
+# What parts 1 and 2 of the project name; the other promises say in which later part they are due.
 DUE_NOW = {
     "K1",
     "K2",
     "K3",
+    "K4",
+    "K5",
+    "K6",
+    "K7",
     "L1",
     "L2",
     "L3",
+    "L7",
     "C1",
     "C2",
     "C3",
