@@ -6,16 +6,16 @@ from argparse import ArgumentParser
 from datetime import UTC, date, datetime, time
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, OutputWrapper
 
 from audit.actor import Actor
 from recordings import keks, key_check, key_work, moving
 from recordings.models import KeyWork, KeyWorkKind
 from retention import key_months
 from vault import clock, kms
-from vault.errors import Refusal
-from vault.kms import Duty
-from vault.kms.models import Kek
+from vault.errors import Refusal, Unavailable
+from vault.kms import Duty, KeyInfo
+from vault.kms.models import Kek, KekState
 
 ACTOR = Actor.system("command:keys")
 KINDS = {"rotate": KeyWorkKind.ROTATE, "harden": KeyWorkKind.HARDEN, "replace": KeyWorkKind.REPLACE}
@@ -73,18 +73,22 @@ class Command(BaseCommand):
             raise CommandError(f"{refusal.detail} ({refusal.reason})") from refusal
 
     def _list(self) -> None:
-        there = {info.name: info for info in kms.service(Duty.ROTATION).describe()}
+        there = _described(self.stderr)
         under_way = {work.kek: work for work in KeyWork.objects.filter(finished_at__isnull=True)}
-        self.stdout.write(f"{'key':<20}{'state':<12}{'version':>8}{'data keys':>12}  made, hardened, work")
+        self.stdout.write(f"{'key':<20}{'state':<12}{'version':>8}{'data keys':>12}  made, hardened, gone, work")
         for kek in Kek.objects.order_by("pk"):
-            info, lives = there.get(kek.name), keks.lives_on(kek.name)
+            info, lives = (there or {}).get(kek.name), keks.lives_on(kek.name)
             many = f"> {keks.COUNTED_UP_TO}" if lives.data_keys > keks.COUNTED_UP_TO else str(lives.data_keys)
-            if lives.masters and not lives.data_keys:
+            if kek.name in key_work.WRAPS_ELSEWHERE:
+                many = "elsewhere"
+            elif lives.masters and not lives.data_keys:
                 many = "masters"  # what it wraps wraps others
             notes = [f"{kek.made_at:%Y-%m-%d}{'' if kek.made_ahead else ' (when needed)'}"]
             notes += [f"hardened {kek.hardened_at:%Y-%m-%d}"] if kek.hardened_at else []
+            notes += [f"destroyed {kek.destroyed_at:%Y-%m-%d}"] if kek.destroyed_at else []
             notes += [_how_far(under_way[kek.name])] if kek.name in under_way else []
-            notes += [] if info else ["NOT IN THE SERVICE"]
+            is_lost = there is not None and info is None and kek.state == KekState.ACTIVE
+            notes += ["NOT IN THE SERVICE"] if is_lost else []
             version = str(info.version) if info else "-"
             self.stdout.write(f"{kek.name:<20}{kek.state:<12}{version:>8}{many:>12}  {', '.join(notes)}")
 
@@ -129,6 +133,15 @@ class Command(BaseCommand):
         if found.unreadable:
             listed = "\n".join(str(each) for each in found.unreadable[:100])
             raise CommandError(f"These recordings cannot be opened:\n{listed}")
+
+
+def _described(stderr: OutputWrapper) -> dict[str, KeyInfo] | None:
+    """Return what the service says of its keys, or nothing while it is away: the books are here."""
+    try:
+        return {info.name: info for info in kms.service(Duty.ROTATION).describe()}
+    except Unavailable as refusal:
+        stderr.write(f"{refusal.detail} ({refusal.reason})")
+        return None
 
 
 def _how_far(work: KeyWork) -> str:
