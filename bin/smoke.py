@@ -77,7 +77,9 @@ def main(address: str) -> None:
 
     wait_for_rotation(administrator, key)
     listen(supervisor, call, audio)
-    step(f"meanwhile {key} got a new version and wrapped its data keys again; the first call is heard as before")
+    step(
+        f"meanwhile {key} got a new version and wrapped its data keys again; the first call is heard as before"
+    )
 
     package = export_trail(dpo)
     step(f"the data protection officer exports the trail ({len(package):,} bytes)")

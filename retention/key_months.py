@@ -12,6 +12,7 @@ import structlog
 from django.conf import settings
 from django.db import transaction
 
+from audit import subjects
 from audit.actor import Actor
 from recordings import keks, key_work, keys
 from recordings.models import KeyWorkKind, Recording, State
@@ -41,7 +42,9 @@ def months_needed(now: datetime, *, since: datetime | None = None) -> list[str]:
     periods = [rule.keep_at_most for rule in rules_in_force()]
     periods += [rule.keep_at_least for rule in rules_in_force() if rule.keep_at_least is not None]
     spans = [(since, now + AHEAD + ours.quarantine)]
-    spans += [(end_of(since, period, ours.zone), end_of(now + AHEAD, period, ours.zone)) for period in periods]
+    spans += [
+        (end_of(since, period, ours.zone), end_of(now + AHEAD, period, ours.zone)) for period in periods
+    ]
     return [*sorted({month for span in spans for month in _months(*span)}), keys.OPEN_MONTH]
 
 
@@ -50,6 +53,10 @@ def make_ahead(*, actor: Actor, now: datetime, since: datetime | None = None) ->
 
     :param since: as of ``months_needed``.
     """
+    for day in range(0, AHEAD.days + 1, 31):
+        subjects.prepare_month(
+            now + timedelta(days=day), ahead=True
+        )  # this month's too: the first event needs it
     for month in months_needed(now, since=since):
         if keks.usable_month(month) != month:
             continue  # destroyed before its time: its calls come under the open key

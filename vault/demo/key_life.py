@@ -4,18 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from audit import subjects
 from audit.actor import Actor
 from recordings import key_work, keys
 from recordings.models import KeyWorkKind, Recording, State
 from retention import key_months
 from vault.kms.models import Kek, KekState
-
-
-def make_first(*, actor: Actor, now: datetime) -> None:
-    """Make the keys that the house needs before the first person is invited."""
-    subjects.prepare_month(now, ahead=True)
-    key_months.make_ahead(actor=actor, now=now)
 
 
 def make_for_calls(oldest: timedelta, *, actor: Actor, now: datetime) -> None:

@@ -33,7 +33,7 @@ def make(keepsake: Keepsake, *, now: datetime, tell: Callable[[int, int], None])
 
     :param tell: is called after each call with its number and how many there are.
     """
-    key_life.make_first(actor=organisation.SYSTEM, now=now)
+    key_months.make_ahead(actor=organisation.SYSTEM, now=now)  # before the first person is invited
     teams = organisation.make_teams(now=now)
     people = organisation.make_people(teams, keepsake, now=now)
     dpo = organisation.as_actor(people[organisation.DPO.name])

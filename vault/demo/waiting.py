@@ -19,7 +19,9 @@ from vault.errors import Refusal
 
 def ask(stand_in: User, *, dpo: Actor, administrator: Actor, now: datetime) -> None:
     """Ask for releasing the demo's legal hold, and for a DPO to stand in; each unless it was asked for before."""
-    hold = Hold.objects.filter(kind=HoldKind.LEGAL_HOLD, released_at__isnull=True).order_by("placed_at").first()
+    hold = (
+        Hold.objects.filter(kind=HoldKind.LEGAL_HOLD, released_at__isnull=True).order_by("placed_at").first()
+    )
     if hold is not None:
         reason = "The court has ruled, and nobody has appealed: the call is not needed any more."
         _ask_once(HOLD_RELEASE, str(hold.pk), {}, reason, actor=dpo, now=now)

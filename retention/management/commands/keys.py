@@ -75,7 +75,9 @@ class Command(BaseCommand):
     def _list(self) -> None:
         there = _described(self.stderr)
         under_way = {work.kek: work for work in KeyWork.objects.filter(finished_at__isnull=True)}
-        self.stdout.write(f"{'key':<20}{'state':<12}{'version':>8}{'data keys':>12}  made, hardened, gone, work")
+        self.stdout.write(
+            f"{'key':<20}{'state':<12}{'version':>8}{'data keys':>12}  made, hardened, gone, work"
+        )
         for kek in Kek.objects.order_by("pk"):
             info, lives = (there or {}).get(kek.name), keks.lives_on(kek.name)
             many = f"> {keks.COUNTED_UP_TO}" if lives.data_keys > keks.COUNTED_UP_TO else str(lives.data_keys)
@@ -113,14 +115,19 @@ class Command(BaseCommand):
     def _work(self, name: str = "") -> None:
         key_work.carry_on(actor=ACTOR, now=clock.now(), only=name)
         open_work = KeyWork.objects.filter(finished_at__isnull=True).order_by("asked_at", "pk")
-        for work in open_work.filter(kek=name) if name else open_work:
+        left = list(open_work.filter(kek=name) if name else open_work)
+        for work in left:
             self.stdout.write(f"{work.kek}: {_how_far(work)}")
         ended = keks.destroy_closed(actor=ACTOR, now=clock.now())
         if ended:
             self.stdout.write(f"destroyed {ended} keys that were closed")
         done = KeyWork.objects.filter(kek=name, finished_at__isnull=False).order_by("-finished_at").first()
-        if done and not open_work.filter(kek=name).exists():
+        if done and not left:
             self.stdout.write(f"{name}: version {done.version}, {done.rewrapped} data keys wrapped again")
+        if stuck := [work.kek for work in left if work.stuck_at]:
+            raise CommandError(
+                f"Nothing was destroyed. 'keys check' says what is wrong with {', '.join(stuck)}."
+            )
 
     def _check(self, name: str) -> None:
         found = key_check.check_keys(name, actor=ACTOR, now=clock.now())
@@ -146,5 +153,5 @@ def _described(stderr: OutputWrapper) -> dict[str, KeyInfo] | None:
 
 def _how_far(work: KeyWork) -> str:
     if work.stuck_at:
-        return f"{work.kind} given up: {work.refused} keys cannot be wrapped again; see the log, then: keys retry"
+        return f"{work.kind} given up: {work.refused} keys cannot be wrapped again"
     return f"{work.kind}: {work.rewrapped} of {work.total}"
