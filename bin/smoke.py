@@ -2,8 +2,8 @@
 
     python bin/smoke.py ADDRESS        (bin/run --smoke calls it)
 
-A telephone exchange brings in calls, a supervisor listens, the data protection officer exports the trail
-and sees a call erased when its time ran out. What the vault hands out is verified offline, by the verifier
+A telephone exchange brings in calls, a supervisor listens, two people release a hold, a key gets a new
+version, the data protection officer exports the trail and sees a call erased when its time ran out. What the vault hands out is verified offline, by the verifier
 that comes with it in an interpreter that knows nothing of the vault. One line a step; 0 only if all held.
 """
 
@@ -57,6 +57,10 @@ def main(address: str) -> None:
     step("with purpose and reason it is heard by ranges, byte for byte what went in")
 
     dpo = sign_in(address, DPO)
+    release_a_hold(dpo, administrator, call)
+    step("a legal hold is placed, and released only once a second person has approved")
+
+    key = begin_rotation(supervisor, administrator, call)
     category = f"smoke-{uuid.uuid4().hex[:8]}"
     make_policy(dpo, category, seconds=45)
     short_lived = bring_in(exchange, tone(seconds=3), category=category)
@@ -70,6 +74,12 @@ def main(address: str) -> None:
     supervisor.ask("GET", granted["audio_url"], Range="bytes=0-99", expect=410)
     supervisor.send("POST", f"/api/v1/recordings/{short_lived}/grants", purpose(), expect=410)
     step("its audio is refused with 410, by the old permission and by a new one")
+
+    wait_for_rotation(administrator, key)
+    listen(supervisor, call, audio)
+    step(
+        f"meanwhile {key} got a new version and wrapped its data keys again; the first call is heard as before"
+    )
 
     package = export_trail(dpo)
     step(f"the data protection officer exports the trail ({len(package):,} bytes)")
@@ -213,6 +223,47 @@ def listen(supervisor: Client, recording: str, audio: bytes) -> None:
         raise Failed("what was heard is not what went in")
     supervisor.ask("GET", url, Range=f"bytes={len(audio)}-", expect=416)
     supervisor.ask("DELETE", f"/api/v1/grants/{granted['token']}", expect=(200, 204))
+
+
+def release_a_hold(dpo: Client, administrator: Client, recording: str) -> None:
+    """Place a legal hold, ask for its release, and see that who asked cannot approve it, and another can."""
+    placed = {"recording": recording, "reason": "A claim was announced.", "case": "SMOKE-1"}
+    hold = dpo.send("POST", "/api/v1/holds", placed)["id"]
+    reason = {"reason": "The claim was withdrawn."}
+    asked = dpo.send("POST", f"/api/v1/holds/{hold}/release", reason, expect=202)
+    decision = f"/api/v1/approvals/{asked['id']}/decision"
+    dpo.send("POST", decision, {"approve": True}, expect=403)
+    decided = administrator.send("POST", decision, {"approve": True}, expect=200)
+    if decided["state"] != "done":
+        raise Failed(f"the approved release of a hold is not carried out but {decided['state']}")
+
+
+def begin_rotation(supervisor: Client, administrator: Client, recording: str) -> str:
+    """Ask for a new version of the key under which a call's audio lies; return the key's name."""
+    ends_at = supervisor.ask("GET", f"/api/v1/recordings/{recording}").json["expires_at"]
+    key = f"audio-{datetime.fromisoformat(ends_at).astimezone(UTC):%Y-%m}"
+    page = administrator.ask("GET", f"/keys/{key}/").text
+    token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page)
+    if token is None:
+        raise Failed(f"the page of {key} has no form")
+    body = urllib.parse.urlencode({"csrfmiddlewaretoken": token[1], "kind": "rotate"}).encode()
+    kind = "application/x-www-form-urlencoded"
+    administrator.ask("POST", f"/keys/{key}/renew/", body, Content_Type=kind)
+    return key
+
+
+def wait_for_rotation(administrator: Client, key: str) -> None:
+    """Wait until the newest version of a key has wrapped data keys again, as its page tells."""
+    newest = re.compile(r"version \d+</span></td>\s*<td[^>]*>([\d,.]+)</td>\s*<td[^>]*>([^<]*)<")
+    told = "nothing"
+    end = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < end:
+        if row := newest.search(administrator.ask("GET", f"/keys/{key}/").text):
+            told = f"{row[1]} keys, {row[2]}"
+            if row[1] != "0" and any(digit.isdigit() for digit in row[2]):
+                return
+        time.sleep(1)
+    raise Failed(f"the key got no new version within {PATIENCE_SECONDS} seconds; its page says: {told}")
 
 
 def make_policy(dpo: Client, category: str, *, seconds: int) -> None:

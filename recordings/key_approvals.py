@@ -136,6 +136,7 @@ class DataKeyExport(Kind):
     ask = Permission.DATA_KEY_EXPORT
     decide = Permission.DATA_KEY_EXPORT_DECIDE
     carried_out = CarriedOut.BY_REQUESTER
+    sends_file = True
 
     def check(self, asked: Approval, *, asker: Actor) -> None:
         """Refuse a copy out of the asker's reach, and one of a recording that is erased."""
@@ -164,11 +165,12 @@ class DataKeyExport(Kind):
         may_see = reader.may(Permission.RETENTION_READ)
         url = reverse("retention:recording", args=[copy.recording_id]) if may_see else ""
         name = str(COPY_NAMES[CopyKind(copy.kind)])
+        began_at = moment_exact(copy.recording.started_at)
         return Described(
-            str(copy.recording_id),
+            f"{name}, {began_at}",
             (
                 Line(_("Recording"), str(copy.recording_id), url),
-                Line(_("Call of"), moment_exact(copy.recording.started_at)),
+                Line(_("Call of"), began_at),
                 Line(_("Copy"), name),
                 Line(_("Object"), copy.object_name),
             ),

@@ -53,6 +53,17 @@ class Row:
     info: KeyInfo | None
 
     @property
+    def is_empty(self) -> bool:
+        """Say whether nothing lives on it, and nobody has to look at it."""
+        is_needed = not self.lives.is_empty or self.wraps_elsewhere
+        return not is_needed and self.work is None and self.info is not None
+
+    @property
+    def wraps_elsewhere(self) -> bool:
+        """Say whether what it wraps stands outside the database, where nobody counts it."""
+        return self.kek.name in key_work.WRAPS_ELSEWHERE
+
+    @property
     def has_many(self) -> bool:
         """Say whether more live on it than are counted."""
         return self.lives.data_keys > keks.COUNTED_UP_TO
@@ -61,14 +72,22 @@ class Row:
 @records_nothing
 @requires(GET=READ)
 def list_keys(request: HttpRequest) -> HttpResponse:
-    """Show every key: those in use, and on request those that are gone."""
-    is_gone = request.GET.get("gone") == "yes"
+    """Show the keys that something lives on, and on request those that are empty, or gone."""
+    is_gone, are_empty = request.GET.get("gone") == "yes", request.GET.get("empty") == "yes"
     found = (
         Kek.objects.exclude(state=KekState.ACTIVE) if is_gone else Kek.objects.filter(state=KekState.ACTIVE)
     )
     infos, trouble = _described()
     rows = [_row(kek, infos) for kek in found.order_by("pk")]
-    context = {"rows": rows, "gone": is_gone, "trouble": trouble, "most": keks.COUNTED_UP_TO}
+    if not is_gone and not trouble:  # which are empty is not known without the service: then all are shown
+        rows = [row for row in rows if row.is_empty == are_empty]
+    context = {
+        "rows": rows,
+        "gone": is_gone,
+        "empty": are_empty,
+        "trouble": trouble,
+        "most": keks.COUNTED_UP_TO,
+    }
     return render(request, "recordings/keys.html", context)
 
 
@@ -90,8 +109,9 @@ def show_key(request: HttpRequest, name: str) -> HttpResponse:
         "service_keeps_days": service.destruction_takes.days,
         "is_in_old_copies": not service.destruction_reaches_copies,
         "history": KeyWork.objects.filter(kek=name).order_by("-asked_at", "-pk")[:WORK_SHOWN],
+        "may_manage": may_manage,
         "may_renew": may_manage and is_in_use and row.work is None,
-        "may_harden": name not in key_work.WRAPS_ELSEWHERE,
+        "may_harden": not row.wraps_elsewhere,
         "is_stuck": may_manage and row.work is not None and row.work.stuck_at is not None,
         "asked": find_waiting(KEY_DESTROY, [name], now=now).get(name),
         "may_ask_end": may_manage and is_in_use and bool(keks.month_of(name)) and row.lives.is_empty,

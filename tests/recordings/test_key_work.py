@@ -216,6 +216,18 @@ def test_trying_all_keys_finds_the_one_that_opens_another_object(three):
     assert [event.outcome for event in events(Action.KEY_VERIFIED)] == ["done", "failed"]
 
 
+def test_trying_the_key_of_fields_tries_its_masters_and_what_they_wrap(three):
+    found = key_check.check_keys("fields-2027-02", actor=JOB, now=NOW)
+    assert (found.tried, found.unreadable, found.masters, found.lost_masters) == (3, (), 3, ())
+    changed = Master.objects.get(name="index-number/2027-02")
+    changed.wrapped = bytes(Master.objects.get(name="fields/2027-02").wrapped)
+    changed.save()
+
+    found = key_check.check_keys("fields-2027-02", actor=JOB, now=NOW)
+
+    assert (found.unreadable, found.lost_masters) == ((), ("index-number/2027-02",))
+
+
 _KEY_ACTIONS = [
     action for action in Action if action.value.startswith("key.") and action != Action.KEY_CREATED
 ]

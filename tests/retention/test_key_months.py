@@ -271,7 +271,7 @@ def test_the_command_shows_does_and_drills(passed, exchange):
     assert "version 2, 1 data keys wrapped again" in run("rotate", f"audio-{PASSED}")
     drilled = run("replace", f"audio-{PASSED}")
     assert "version 3" in drilled
-    assert "1 data keys tried, 0 unreadable" in drilled
+    assert "1 data keys and 0 local masters tried, 0 unreadable" in drilled
     run_sweep()
     assert "destroyed 2 keys" in run("end")
     assert "destroyed" in run("list")

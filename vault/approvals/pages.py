@@ -19,7 +19,6 @@ from vault.access.gate import requires
 from vault.approvals import asking, deciding, kinds, notices, reading, words
 from vault.approvals.errors import NoLongerPossible
 from vault.approvals.forms import AskForm, DecideForm
-from vault.approvals.kinds import CarriedOut
 from vault.approvals.models import OPEN, Approval, State
 from vault.permissions import Permission
 
@@ -149,7 +148,6 @@ def _render(request: HttpRequest, approval_id: UUID, *, form: DecideForm) -> Htt
         "may_decide": may_decide,
         "may_withdraw": is_mine and asked.state in OPEN and not asked.is_expired(now),
         "may_carry_out": is_mine and asked.state == State.APPROVED and not asked.is_expired(now),
-        "is_for_requester": kind.carried_out is CarriedOut.BY_REQUESTER,
         "deciders": reading.deciders(kind, asked.target_id, asker=actor) if is_mine else [],
         "form": form,
     }
