@@ -239,6 +239,31 @@ def test_only_a_months_key_can_be_destroyed(north, exchange, katrien):
             keks.close(name, why="by hand", actor=JOB, now=NOW)
 
 
+@pytest.mark.parametrize("name", ["audio-open", "fields-open", "ledger", "exports", "accounts", "trail-2026-12"])
+def test_the_database_lets_no_job_destroy_a_key_that_is_needed_for_good(db, name):
+    """The account that serves requests may write the books; what stands there as closed a job destroys."""
+    books.ensure(name)
+
+    with pytest.raises(IntegrityError, match="possible"), transaction.atomic():
+        Kek.objects.filter(pk=name).update(state=KekState.CLOSING, closed_at=NOW)
+    with pytest.raises(IntegrityError, match="possible"), transaction.atomic():
+        Kek.objects.create(name="audio-2031-01", state=KekState.CLOSING, closed_at=NOW)
+
+    assert keks.destroy_closed(actor=JOB, now=NOW) == 0
+
+
+@pytest.mark.parametrize("name", ["ledger", "exports"])
+def test_work_that_only_the_database_asked_for_destroys_no_version_that_is_needed_elsewhere(db, name):
+    books.ensure(name)
+    wrapped = kms.service(Duty.INGEST).wrap(name, bytes(32), b"an object of the ledger")
+    KeyWork.objects.create(kek=name, kind=KeyWorkKind.HARDEN, asked_at=NOW, moved_at=NOW)
+
+    key_work.carry_on(actor=JOB, now=NOW)
+
+    assert KeyWork.objects.get().stuck_at == NOW
+    assert kms.service(Duty.INGEST).unwrap(name, wrapped, b"an object of the ledger") == bytes(32)
+
+
 def test_storing_a_key_and_closing_its_key_meet_never_both(fresh_database):
     """Whoever comes second waits, and then sees what the first has done."""
     books.ensure("audio-2027-11")
