@@ -145,6 +145,8 @@ def check_may_end(name: str) -> Kek:
     """
     if not month_of(name):
         raise KeyIsNoMonths
+    # First the work, then the key, as the work itself does: else the two could wait for each other.
+    list(KeyWork.objects.select_for_update().filter(kek=name, finished_at__isnull=True))
     kek = lock_in_use(name)
     if not lives_on(name).is_empty:
         raise KeyLivesOn

@@ -94,8 +94,8 @@ def destroy_passed(*, actor: Actor) -> int:
         try:
             with transaction.atomic(durable=True):
                 keks.close(kek.name, why="schedule", actor=actor, now=clock_guard.recheck())
-        except keks.KeyLivesOn:
-            log.info("something has come under a key whose month has passed", key=kek.name)
+        except (keks.KeyLivesOn, keks.KeyNotInUse):
+            log.info("another run has closed a key, or something has come under it", key=kek.name)
     return keks.destroy_closed(actor=actor, now=clock.database_now())
 
 

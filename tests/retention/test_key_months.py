@@ -239,7 +239,9 @@ def test_only_a_months_key_can_be_destroyed(north, exchange, katrien):
             keks.close(name, why="by hand", actor=JOB, now=NOW)
 
 
-@pytest.mark.parametrize("name", ["audio-open", "fields-open", "ledger", "exports", "accounts", "trail-2026-12"])
+@pytest.mark.parametrize(
+    "name", ["audio-open", "fields-open", "ledger", "exports", "accounts", "trail-2026-12"]
+)
 def test_the_database_lets_no_job_destroy_a_key_that_is_needed_for_good(db, name):
     """The account that serves requests may write the books; what stands there as closed a job destroys."""
     books.ensure(name)

@@ -129,7 +129,10 @@ class Migration(migrations.Migration):
                 ("rotated_at", models.DateTimeField(null=True)),
                 (
                     "hardened_at",
-                    models.DateTimeField(help_text="When its older versions were destroyed last.", null=True),
+                    models.DateTimeField(
+                        help_text="What was erased before this is beyond its older versions, which are gone.",
+                        null=True,
+                    ),
                 ),
                 ("closed_at", models.DateTimeField(null=True)),
                 ("destroyed_at", models.DateTimeField(null=True)),
