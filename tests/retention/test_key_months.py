@@ -191,6 +191,23 @@ def test_a_key_that_was_closed_takes_nothing_in_and_a_call_of_that_month_comes_u
     assert StoredKey.objects.get(recording_id=recording.pk, kind=CopyKind.ORIGINAL).kek == "audio-open"
 
 
+def test_a_call_for_a_key_that_was_destroyed_a_moment_ago_is_asked_for_again_not_refused_for_good(
+    north, exchange, katrien, monkeypatch
+):
+    """What this process knew a minute ago would say 410, and an exchange that hears that sends the call nowhere."""
+    make_policy(katrien, keep_at_most=Period(1, "years"))
+    books.ensure("audio-2027-11")
+    books.closed()
+    with transaction.atomic():
+        keks.close("audio-2027-11", why="by hand", actor=JOB, now=NOW)
+    keks.destroy_closed(actor=JOB, now=NOW)
+
+    with pytest.raises(KeyReplaced):
+        calls.bring_in(exchange)
+
+    assert calls.bring_in(exchange).key_month == "open"
+
+
 def test_a_call_whose_key_is_closed_at_the_last_moment_is_refused_and_leaves_nothing(
     north, exchange, katrien, monkeypatch
 ):
