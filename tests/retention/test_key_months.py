@@ -191,6 +191,24 @@ def test_a_key_that_was_closed_takes_nothing_in_and_a_call_of_that_month_comes_u
     assert StoredKey.objects.get(recording_id=recording.pk, kind=CopyKind.ORIGINAL).kek == "audio-open"
 
 
+def test_keys_on_their_way_to_a_month_whose_key_is_gone_go_to_the_open_key_instead(passed):
+    books.ensure("audio-2027-11")
+    with transaction.atomic():
+        Recording.objects.filter(pk=passed.pk).update(planned_month="2027-11")
+        keks.close("audio-2027-11", why="by hand", actor=JOB, now=NOW)
+    books.forget()
+
+    assert [moving.move_keys(now=NOW), moving.move_keys(now=NOW)] == [1, 0]
+
+    passed.refresh_from_db()
+    assert passed.key_month == passed.planned_month == "open"
+    Recording.objects.filter(pk=passed.pk).update(planned_month="2027-11")
+    assert moving.move_keys(now=NOW) == 0
+    passed.refresh_from_db()
+    assert passed.planned_month == "open"
+    assert len(events(Action.KEY_MOVED)) == 2
+
+
 def test_a_call_for_a_key_that_was_destroyed_a_moment_ago_is_asked_for_again_not_refused_for_good(
     north, exchange, katrien, monkeypatch
 ):
