@@ -5,6 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from io import StringIO
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -25,7 +26,7 @@ from tests.retention.conftest import NOW, due_call, make_policy, run_sweep
 from tests.trail import events
 from vault import kms
 from vault.crypto.container import CopyKind
-from vault.kms import Duty, KeyDestroyed
+from vault.kms import Duty, KeyDestroyed, KeyMissing
 from vault.kms import keks as books
 from vault.kms.models import Kek, KekState, Master
 
@@ -111,6 +112,48 @@ def test_a_new_version_that_was_on_its_way_ends_with_its_key(passed):
     assert key_work.carry_on(actor=JOB, now=NOW) == 0
 
     assert KeyWork.objects.get().finished_at is not None
+
+
+def test_what_the_service_has_again_from_a_backup_is_destroyed_again(passed, exchange, settings):
+    """Else a restored snapshot of the service would open what was erased."""
+    hardened = "audio-open"
+    books.ensure(hardened)
+    key_work.begin(hardened, KeyWorkKind.ROTATE, actor=JOB, now=NOW)
+    key_work.carry_on(actor=JOB, now=NOW)
+    files = [Path(settings.KMS_KEYRING), Path(settings.KMS_MASTER_FILE)]
+    before = [file.read_bytes() for file in files]
+    run_sweep()
+    assert destroy_passed() == 2
+    key_work.begin(hardened, KeyWorkKind.HARDEN, actor=JOB, now=NOW)
+    key_work.carry_on(actor=JOB, now=NOW)
+    kms.service(Duty.ROTATION).rotate(hardened)
+    for file, content in zip(files, before, strict=True):
+        file.write_bytes(content)
+    kms.service(Duty.ROTATION).rotate(hardened)  # until it has the version that the books ask for
+    versions = {info.name: info.versions for info in kms.service(Duty.ROTATION).describe()}
+    assert (versions[f"audio-{PASSED}"], versions[hardened]) == (1, 3)
+
+    assert destroy_passed() == 3
+
+    versions = {info.name: info.versions for info in kms.service(Duty.ROTATION).describe()}
+    assert (versions[f"audio-{PASSED}"], versions[f"fields-{PASSED}"], versions[hardened]) == (0, 0, 1)
+    assert [event.target_id for event in events(Action.KEY_DESTROYED)][2:] == [
+        f"audio-{PASSED}",
+        f"fields-{PASSED}",
+    ]
+    assert destroy_passed() == 0
+
+
+def test_that_a_key_was_not_in_the_service_is_not_told_as_its_destruction(passed, monkeypatch):
+    run_sweep()
+    with transaction.atomic():
+        keks.close(f"audio-{PASSED}", why="by hand", actor=JOB, now=NOW)
+    monkeypatch.setattr(kms.service(Duty.DESTRUCTION), "destroy", _missing)
+
+    assert keks.destroy_closed(actor=JOB, now=NOW) == 1
+
+    (event,) = events(Action.KEY_DESTROYED)
+    assert b'"not-in-the-service"' in bytes(event.entry)
 
 
 def test_a_held_recordings_keys_outlive_their_month(passed, katrien):
@@ -351,6 +394,10 @@ def run(*words: str) -> str:
 
 class _Killed(BaseException):
     """The process is gone."""
+
+
+def _missing(name: str) -> None:
+    raise KeyMissing
 
 
 def _doubt():
