@@ -110,7 +110,9 @@ def lives_on(name: str) -> Lives:
     wrapped = f"fields/{month}" if name == keys.kek_for_fields(month) else name
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT count(*) FROM (SELECT 1 FROM recordings_storedkey WHERE kek = %s LIMIT %s) AS living",
+            # In the order of the index, or the statistics of yesterday may call for the whole table.
+            "SELECT count(*) FROM (SELECT 1 FROM recordings_storedkey WHERE kek = %s"
+            " ORDER BY kek_version LIMIT %s) AS living",
             [wrapped, COUNTED_UP_TO + 1],
         )
         (count,) = cursor.fetchone()

@@ -17,7 +17,7 @@ from uuid import UUID
 
 import structlog
 from django.db import DatabaseError, IntegrityError, connection, transaction
-from django.db.models import F, QuerySet
+from django.db.models import F, Min, QuerySet
 from psycopg import Cursor
 
 from audit import trail
@@ -238,7 +238,9 @@ def _store(done: Sequence[tuple[_OldKey, bytes]], service: kms.KeyManagement) ->
 
 
 def _is_anything_left(work: KeyWork) -> bool:
-    return StoredKey.objects.filter(kek=work.kek, kek_version__lt=work.version).exists()
+    # The first entry of the index; whether there is one below would read the whole table where there is none.
+    oldest = StoredKey.objects.filter(kek=work.kek).aggregate(oldest=Min("kek_version"))["oldest"]
+    return oldest is not None and oldest < (work.version or 1)
 
 
 def _is_in_service(work: KeyWork) -> bool:
