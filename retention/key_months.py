@@ -97,6 +97,8 @@ def harden_due(*, actor: Actor, now: datetime) -> int:
 def destroy_passed(*, actor: Actor) -> int:
     """Destroy the keys of months that have passed and on which nothing lives; return how many.
 
+    And again what the service has got back from a backup since.
+
     :raises ClockDoubted: if the database's clock jumped.
     """
     at = clock_guard.check(actor=actor)
@@ -107,9 +109,10 @@ def destroy_passed(*, actor: Actor) -> int:
         try:
             with transaction.atomic(durable=True):
                 keks.close(kek.name, why="schedule", actor=actor, now=clock_guard.recheck())
-        except keks.KeyLivesOn:
-            log.info("something has come under a key whose month has passed", key=kek.name)
-    return keks.destroy_closed(actor=actor, now=clock.database_now())
+        except (keks.KeyLivesOn, keks.KeyNotInUse):
+            log.info("another run has closed a key, or something has come under it", key=kek.name)
+    now = clock.database_now()
+    return keks.destroy_closed(actor=actor, now=now) + keks.destroy_again(actor=actor, now=now)
 
 
 _OPEN = frozenset({keys.kek_for_audio(keys.OPEN_MONTH), keys.kek_for_fields(keys.OPEN_MONTH)})

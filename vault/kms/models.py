@@ -46,7 +46,9 @@ class Kek(models.Model):
     )
     is_recorded = models.BooleanField(default=False, help_text="That it was made stands in the trail.")
     rotated_at = models.DateTimeField(null=True)
-    hardened_at = models.DateTimeField(null=True, help_text="When its older versions were destroyed last.")
+    hardened_at = models.DateTimeField(
+        null=True, help_text="What was erased before this is beyond its older versions, which are gone."
+    )
     closed_at = models.DateTimeField(null=True)
     destroyed_at = models.DateTimeField(null=True)
 
