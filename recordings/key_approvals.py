@@ -18,7 +18,7 @@ from audit.actions import Action
 from audit.actor import Actor, Ref
 from audit.subjects import Subject
 from recordings import keks, keys
-from recordings.models import Recording, Rendition
+from recordings.models import Recording, Rendition, State
 from vault.approvals import kinds, words
 from vault.approvals.errors import ParametersInvalid
 from vault.approvals.kinds import CarriedOut, Described, Kind, Line
@@ -174,6 +174,7 @@ class DataKeyExport(Kind):
                 Line(_("Copy"), name),
                 Line(_("Object"), copy.object_name),
             ),
+            _warning(copy.recording),
         )
 
     def prepare(self, asked: Approval, reason: str) -> bytes:
@@ -203,6 +204,15 @@ class DataKeyExport(Kind):
         response["Content-Disposition"] = f'attachment; filename="key-{exported.rendition.key_id}.json"'
         response["Cache-Control"] = "no-store"
         return response
+
+
+def _warning(recording: Recording) -> str:
+    """Say what the vault itself would not let anybody listen to: with its key nothing stands in the way."""
+    if recording.is_restricted:
+        return _("This recording is restricted: it is kept, and in the vault nobody may use it.")
+    if recording.state == State.QUARANTINED:
+        return _("This recording is in quarantine: no lawful basis was found for it.")
+    return ""
 
 
 def _copy_id(asked: Approval) -> UUID:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 from django.test import Client
@@ -17,6 +17,7 @@ from vault.permissions import Permission
 
 PASSWORD = "nine blue lamps under the pier"
 TOTP_SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
+INVITED_AT = datetime(2026, 11, 1, tzinfo=UTC)  # before anything that a test's clock says
 SETTING_UP = Actor.system("command:test")
 
 
@@ -28,7 +29,10 @@ def make_team(name: str = "") -> Team:
 def make_person(role: Role, *, teams: Iterable[Team] = (), name: str = "", enrolled: bool = True) -> User:
     """Make a person with a password and, unless told otherwise, an authenticator app."""
     person = User(
-        email=f"{role}-{uuid4().hex[:8]}@example.org", name=name or f"{role.title()} Person", role=role
+        email=f"{role}-{uuid4().hex[:8]}@example.org",
+        name=name or f"{role.title()} Person",
+        role=role,
+        invited_at=INVITED_AT,
     )
     person.set_password(PASSWORD)
     person.save()

@@ -7,6 +7,7 @@ web, worker, beat, sequencer and each command.
 from __future__ import annotations
 
 import os
+import re
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -18,6 +19,9 @@ from vault.places import is_this_machine
 
 # What in the environment leads the database driver to another machine than the address names.
 _DATABASE_ELSEWHERE = ("PGHOSTADDR", "PGSERVICE")
+
+# What every reader of addresses takes for the same host: "https://a\\@b" is b's for Python and a's for urllib3.
+_PLAIN_ADDRESS = re.compile(r"https?://(?:\[[0-9a-fA-F:.]+\]|[\w.-]+)(?::\d+)?(?:/[\w./-]*)?", re.ASCII)
 
 
 def refuse_to_start() -> None:
@@ -58,9 +62,9 @@ def _connections() -> list[tuple[str, bool, str]]:
             ("sequencer", "DATABASE_SEQUENCER_URL"),
         )
     ]
-    broker = "begin it with rediss://, and leave ssl_cert_reqs and ssl_check_hostname out"
+    broker = "begin it with rediss://, name one server, and leave ssl_cert_reqs and ssl_check_hostname out"
     found.append(("REDIS_URL", _is_broker_safe(settings.REDIS_URL), broker))
-    https = "begin it with https://"
+    https = "begin it with https://, and write host, port and path alone after it"
     found.append(
         ("S3_ENDPOINT_URL", settings.STORE_KIND != "s3" or _is_https(settings.S3_ENDPOINT_URL), https)
     )
@@ -90,6 +94,8 @@ def _is_database_safe(database: dict[str, Any]) -> bool:
 
 
 def _is_broker_safe(url: str) -> bool:
+    if {",", ";"} & set(url):  # several addresses, of which only the first is looked at here
+        return False
     address = urlsplit(url)
     if address.scheme == "rediss":
         wanted = {"ssl_cert_reqs": "required", "ssl_check_hostname": "true"}
@@ -100,6 +106,8 @@ def _is_broker_safe(url: str) -> bool:
 
 
 def _is_https(url: str) -> bool:
+    if url and not _PLAIN_ADDRESS.fullmatch(url):
+        return False
     address = urlsplit(url)
     return not url or address.scheme == "https" or is_this_machine(address.hostname or "")
 

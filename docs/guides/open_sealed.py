@@ -27,9 +27,11 @@ def main(key_path, sealed_path, output_path):
             while piece := sealed.read(1_048_576):
                 output.write(decryptor.update(piece))
             output.write(decryptor.finalize())
-        except InvalidTag:
+        except BaseException as error:  # nothing half-opened stays, whatever broke off
             os.remove(output_path)
-            sys.exit("Not opened: another key, or the object was changed or cut.")
+            if isinstance(error, InvalidTag):
+                sys.exit("Not opened: another key, or the object was changed or cut.")
+            raise
 
 
 if __name__ == "__main__":

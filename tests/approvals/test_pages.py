@@ -195,3 +195,11 @@ def test_the_api_asks_shows_decides_and_withdraws(asks, decides):
     second = asks.post("/api/v1/approvals", said | {"target": "South"}, **JSON).json()["id"]
     assert decides.delete(f"/api/v1/approvals/{second}").json()["code"] == "not-your-request"
     assert asks.delete(f"/api/v1/approvals/{second}").json()["state"] == "withdrawn"
+
+
+def test_a_parameter_whose_name_no_database_takes_is_refused(asks):
+    said = {"kind": "test.paint", "target": "North", "reason": "Rust", "parameters": {"\0": "x"}}
+
+    answer = asks.post("/api/v1/approvals", said, content_type="application/json")
+
+    assert (answer.status_code, answer.json()["code"]) == (400, "parameters-invalid")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from io import StringIO
 
 import pytest
@@ -12,7 +13,7 @@ from tests.approvals.conftest import NOW, REASON, ask
 from tests.people import client_of, make_person
 from tests.recordings.conftest import person
 from tests.trail import events
-from vault.access import people
+from vault.access import factors, people
 from vault.access.models import Invitation, NoSuchPerson, User
 from vault.access.people import LastAdministrator, OwnAccount, PersonDisabled
 from vault.access.roles import Role
@@ -128,6 +129,20 @@ def test_a_person_who_was_disabled_or_became_the_last_administrator_meanwhile_ke
     assert role_of(ines) == Role.SUPERVISOR
     assert User.objects.get(pk=bram.id).role == Role.ADMINISTRATOR
     assert set(Approval.objects.values_list("state", flat=True)) == {State.VOID}
+
+
+def test_no_role_is_granted_to_an_account_that_somebody_took_over_while_it_was_asked_for(
+    bram, katrien, ines
+):
+    """Who decides may have looked before: then the account was its owner's, with a factor enrolled."""
+    asked = ask(bram, GRANT_ROLE, str(ines.pk), parameters={"role": "dpo"})
+    people.reset_sign_in(ines.pk, actor=bram, now=NOW + timedelta(minutes=1))
+    factors.enrol_totp(ines, "JBSWY3DPEHPK3PXP")
+
+    with pytest.raises(NoLongerPossible):
+        deciding.approve(asked.pk, actor=katrien, now=NOW + timedelta(minutes=2))
+
+    assert role_of(ines) == Role.SUPERVISOR
 
 
 def test_the_last_administrator_is_not_asked_away(bram, katrien):

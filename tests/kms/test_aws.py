@@ -18,6 +18,7 @@ from vault.kms import (
     WrappedKey,
 )
 from vault.kms.aws import AwsKeys
+from vault.places import Place
 
 NAME = "audio-2027-02"
 CONTEXT = b"callvault/v1\0 one recording"
@@ -145,3 +146,40 @@ def test_other_keys_of_the_account_are_nothing_to_us(aws):
 
 def test_playing_aws_does_not_reach_the_real_object_store(aws):
     storage.store().check()
+
+
+@pytest.mark.parametrize(
+    ("endpoint_url", "place"),
+    [
+        ("", Place("key management server", "eu-central-1")),
+        ("https://kms.us-east-1.amazonaws.com", Place("key management server", "us-east-1")),
+        (
+            "https://ec2-203-0-113-5.compute-1.amazonaws.com",
+            Place("key management server", "eu-central-1", "ec2-203-0-113-5.compute-1.amazonaws.com"),
+        ),
+    ],
+)
+def test_where_the_service_lies_is_told_by_its_address(credentials, endpoint_url, place):
+    keys = AwsKeys(region="eu-central-1", endpoint_url=endpoint_url)
+    with Stubber(keys._client) as stub:
+        stub.add_response("list_aliases", {"Aliases": [], "Truncated": False})
+        assert keys.places() == [place]
+
+
+@pytest.mark.parametrize("version", ["0", "01", "4294967296", "\u0663", "-1"])
+def test_an_alias_that_is_no_version_of_ours_is_let_be(aws, version):
+    aws.ensure_key(NAME)
+    made = aws._client.create_key()["KeyMetadata"]["KeyId"]
+    with Stubber(aws._client) as stub:
+        names = [f"alias/callvault/{NAME}/{each}" for each in ("1", version)]
+        listed = [{"AliasName": name, "TargetKeyId": made} for name in names]
+        stub.add_response("list_aliases", {"Aliases": listed, "Truncated": False})
+        assert aws._versions(NAME) == [1]
+
+
+@pytest.mark.parametrize("answer", [{}, {"Plaintext": b""}, {"Plaintext": bytes(31)}])
+def test_what_is_no_key_is_not_taken_for_one(credentials, answer):
+    keys = AwsKeys(region="eu-central-1")
+    with Stubber(keys._client) as stub, pytest.raises(KeyManagementUnavailable):
+        stub.add_response("decrypt", answer)
+        keys.unwrap(NAME, b"\3\0\0\0\1something", CONTEXT)

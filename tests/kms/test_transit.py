@@ -5,8 +5,10 @@ from __future__ import annotations
 import base64
 import logging
 import os
-from http.server import BaseHTTPRequestHandler, HTTPServer
-from threading import Thread
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from http.server import BaseHTTPRequestHandler, HTTPServer, ThreadingHTTPServer
+from threading import Event, Thread
 from typing import Any
 
 import pytest
@@ -348,3 +350,99 @@ def test_neither_token_nor_key_is_told_to_anybody(bao, transit, wrapped, caplog)
     assert "decrypt" in caplog.text
     for secret in (bao.tokens[Duty.PLAYBACK], base64.b64encode(KEY).decode(), KEY.hex(), str(KEY)):
         assert secret not in told
+
+
+@pytest.mark.parametrize("crooked", [f"x/../{NAME}", f"{NAME}?x=1", f"{NAME}/../{NAME}", "../sys/mounts", ""])
+def test_a_name_that_leads_to_another_key_leads_nowhere(bao, transit, wrapped, crooked):
+    """Names come from the database: whoever writes to it must not reach the key of something that lives."""
+    for act in (
+        lambda: transit.destroy(crooked),
+        lambda: transit.unwrap(crooked, wrapped, CONTEXT),
+        lambda: transit.rotate(crooked),
+        lambda: transit.ensure_key(crooked),
+    ):
+        with pytest.raises(KeyMissing):
+            act()
+
+    assert transit.unwrap(NAME, wrapped, CONTEXT) == KEY
+
+
+@contextmanager
+def a_server_that_says(answer: bytes, *, slowly: bool = False) -> Iterator[Transit]:
+    """Answer everything with the same; slowly: a byte at a time."""
+
+    class Liar(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(answer)))
+            self.end_headers()
+            with suppress(OSError):
+                for begin in range(0, len(answer), 1 if slowly else len(answer)):
+                    self.wfile.write(answer[begin : begin + 1] if slowly else answer)
+                    Event().wait(0.05 if slowly else 0)
+
+        do_POST = do_GET
+
+        def log_message(self, *args: object) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Liar) as there:
+        there.daemon_threads = True
+        Thread(target=there.serve_forever, args=(0.02,), daemon=True).start()
+        try:
+            yield Transit(
+                Server(f"http://127.0.0.1:{there.server_address[1]}", Token("a token")), Duty.ROTATION
+            )
+        finally:
+            there.shutdown()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"[" * 200_000,
+        b'{"data": []}',
+        b'{"data": {"plaintext": "", "keys": 7, "batch_results": [], "latest_version": "2"}}',
+        b'{"data": {"plaintext": 7, "keys": [7], "batch_results": [7], "latest_version": true}}',
+        b'{"data": {"plaintext": "!", "keys": {"1": {}}, "latest_version": 4294967296, "min_available_version": 0}}',
+        b'{"data": {"plaintext": "AAAA", "keys": {"1": "x"}, "latest_version": 1, "min_available_version": 2}}',
+        b" " * (server._LONGEST_ANSWER + 1),
+    ],
+    ids=["deep", "list", "empty", "numbers", "version", "short", "long"],
+)
+def test_an_answer_that_makes_no_sense_makes_the_keys_unavailable(answer):
+    wrapped = b"\2\0\0\0\1" + bytes(60)
+    with a_server_that_says(answer) as transit:
+        for act in (
+            lambda: transit.unwrap(NAME, wrapped, CONTEXT),
+            lambda: transit.wrap(NAME, KEY, CONTEXT),
+            lambda: transit.rewrap(NAME, [WrappedKey(wrapped, CONTEXT)]),
+            lambda: transit.rotate(NAME),
+            lambda: transit.trim(NAME, oldest=1),
+            transit.describe,
+            transit.check,
+        ):
+            with pytest.raises(KeyManagementUnavailable):
+                act()
+
+
+def test_an_answer_that_comes_a_byte_at_a_time_is_given_up(monkeypatch):
+    for name in ("_CONNECT_SECONDS", "_ANSWER_SECONDS", "_PATIENCE_SECONDS"):
+        monkeypatch.setattr(server, name, 0.1)
+    with (
+        a_server_that_says(b'{"data": {}}' + b" " * 10_000, slowly=True) as transit,
+        pytest.raises(KeyManagementUnavailable, match="reached"),
+    ):
+        transit.wrap(NAME, KEY, CONTEXT)
+
+
+@pytest.mark.parametrize("written", ["hvs.one\nhvs.two", "hvs.one\x7f"])
+def test_a_token_that_is_none_is_in_no_error(written, tmp_path):
+    file = tmp_path / "token"
+    file.write_text(written)
+    for token in (Token(written), Token(file=str(file))):
+        with pytest.raises(KeyManagementUnavailable) as refused:
+            Transit(Server("http://127.0.0.1:9", token), Duty.INGEST).check()
+
+        assert "hvs" not in str(refused.value)

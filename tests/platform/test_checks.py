@@ -61,7 +61,12 @@ def test_an_installation_with_verified_connections_is_let_be():
         ({"KMS_AWS_ENDPOINT_URL": "http://kms.example.org"}, "KMS_AWS_ENDPOINT_URL"),
         ({"EMAIL_HOST": "mail.example.org", "EMAIL_USE_TLS": False}, "EMAIL_HOST"),
         ({"REDIS_URL": "redis://cache.example.org/0"}, "REDIS_URL"),
+        ({"REDIS_URL": "redis://127.0.0.1:6379/0;redis://cache.example.org/0"}, "REDIS_URL"),
+        ({"REDIS_URL": "rediss://cache.example.org/0,redis://copy.example.org/0"}, "REDIS_URL"),
         ({"S3_ENDPOINT_URL": "http://s3.example.org"}, "S3_ENDPOINT_URL"),
+        ({"S3_ENDPOINT_URL": "http://s3.example.org\\@127.0.0.1/"}, "S3_ENDPOINT_URL"),
+        ({"KMS_ADDRESS": "https://elsewhere.example\\@bao.example.org:8200"}, "KMS_ADDRESS"),
+        ({"KMS_ADDRESS": "https://bao.example.org@elsewhere.example:8200"}, "KMS_ADDRESS"),
     ],
 )
 def test_a_plain_connection_to_another_machine_is_refused(changes, named):

@@ -10,6 +10,7 @@ import pytest
 from audit.actor import Actor, ActorKind
 from recordings.models import Recording
 from tests.recordings import calls
+from tests.people import INVITED_AT
 from vault import storage
 from vault.access.models import Membership, Team, User
 from vault.access.roles import Role, permissions_of
@@ -91,7 +92,8 @@ def recording(north, exchange) -> Recording:
 
 def person(email: str, role: Role, *teams: Team) -> Actor:
     """Make somebody with an account and a session."""
-    user = User.objects.create(email=email, name=email.split("@")[0].title(), role=role)
+    name = email.split("@")[0].title()
+    user = User.objects.create(email=email, name=name, role=role, invited_at=INVITED_AT)
     for team in teams:
         Membership.objects.create(user=user, team=team)
     permissions: frozenset[Permission] = permissions_of(role)

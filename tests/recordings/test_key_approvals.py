@@ -14,7 +14,7 @@ from audit.actions import Action
 from recordings import keks, key_work
 from recordings.key_approvals import DATA_KEY_EXPORT, KEY_DESTROY
 from recordings.models import KeyWork, KeyWorkKind
-from retention import erasure
+from retention import erasure, holds
 from retention.models import Ground
 from tests.people import client_of
 from tests.recordings.calls import NOW, bring_in, wav
@@ -117,6 +117,17 @@ def test_a_data_key_is_taken_out_by_nobody_alone_and_by_no_other_role(copy, katr
     with pytest.raises(Forbidden):
         deciding.approve(asked.pk, actor=katrien, now=NOW)
     assert not events(Action.DATA_KEY_EXPORTED)
+
+
+def test_who_decides_on_a_data_key_is_told_that_the_recording_may_not_be_used(copy, katrien, bram):
+    asked = ask(katrien, DATA_KEY_EXPORT, copy.pk)
+    decides = client_of(User.objects.get(pk=bram.id))
+    page = reverse("approvals:approval", args=[asked.pk])
+    assert "is restricted" not in decides.get(page).content.decode()
+
+    holds.restrict(copy.recording_id, reason="She objects", actor=katrien, now=NOW)
+
+    assert "is restricted" in decides.get(page).content.decode()
 
 
 def test_what_is_erased_meanwhile_is_not_taken_out_and_the_reason_is_forgotten(copy, katrien, bram):

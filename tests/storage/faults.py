@@ -17,6 +17,7 @@ LOSE_ANSWER = "lose-answer"  # the server does it, and the answer never arrives
 HANG_BEFORE = "hang-before"  # the server hears nothing, and the connection stands and says nothing
 HANG_AFTER = "hang-after"  # the server does it, and the connection stands and says nothing
 HANG_MIDWAY = "hang-midway"  # half of the answer comes, and then nothing
+TRICKLE = "trickle"  # the answer comes a byte at a time, and never ends
 BUSY = "busy"  # 503
 CONFLICT = "conflict"  # 409: something else happened to this name at the same time
 DENY = "deny"  # 403
@@ -119,6 +120,8 @@ class FaultProxy:
                     "Content-Length", got.headers["Content-Length"] if self.command == "HEAD" else str(length)
                 )
                 self.end_headers()
+                while fault == TRICKLE and not proxy._over.wait(0.02):
+                    self.wfile.write(sent[:1])
                 self.wfile.write(sent)
                 self.close_connection = fault in (CUT_ANSWER, HANG_MIDWAY)
                 if fault == HANG_MIDWAY:

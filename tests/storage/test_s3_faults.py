@@ -21,6 +21,7 @@ from tests.storage.faults import (
     OTHER_OBJECT,
     PASS,
     SHORT_ANSWER,
+    TRICKLE,
     WRONG_BYTES,
     WRONG_RANGE,
 )
@@ -194,7 +195,7 @@ def test_an_answer_that_is_not_the_range_is_refused_unread(faulty, faulty_store,
         faulty_store.read(name, 1_000, 100_000)
 
 
-@pytest.mark.parametrize("fault", [BUSY, HANG_BEFORE, CUT_ANSWER, SHORT_ANSWER])
+@pytest.mark.parametrize("fault", [BUSY, HANG_BEFORE, CUT_ANSWER, SHORT_ANSWER, TRICKLE])
 def test_a_server_that_never_recovers_is_given_up_and_nothing_is_taken_for_missing(
     faulty, versioned_store, name, fault
 ):

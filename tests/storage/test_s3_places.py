@@ -55,8 +55,18 @@ def test_at_amazon_the_region_decides_and_no_answer_is_virginia(answer, region):
     assert places == [Place("bucket vault", region=region)]
 
 
-def test_an_amazon_address_that_is_spelled_out_is_amazon_too():
-    store = a_store("https://s3.eu-central-1.amazonaws.com")
+@pytest.mark.parametrize(
+    "host",
+    [
+        "s3.eu-central-1.amazonaws.com",
+        "s3-fips.dualstack.eu-central-1.amazonaws.com",
+        "s3.eusc-de-east-1.amazonaws.eu",
+        "bucket.vpce-0a1b-2c.s3.eu-central-1.vpce.amazonaws.com",
+        "s3.amazonaws.com",
+    ],
+)
+def test_an_amazon_address_that_is_spelled_out_is_amazon_too(host):
+    store = a_store(f"https://{host}")
     [places] = said(store, location(None), ("get_bucket_replication", NO_RULE))
 
     assert places == [Place("bucket vault", region="us-east-1")]
@@ -114,6 +124,39 @@ def test_elsewhere_the_host_decides_and_a_region_that_is_said_counts_too(none):
 
     assert unsaid == [Place("bucket vault", endpoint="objects.example.org")]
     assert named == [Place("bucket vault", region="fr-par", endpoint="objects.example.org")]
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "ec2-203-0-113-5.compute-1.amazonaws.com",
+        "s3-mine-123.us-east-1.elb.amazonaws.com",
+        "mine.execute-api.us-east-1.amazonaws.com",
+        "s3.eu-central-1.amazonaws.com.example.org",
+    ],
+)
+def test_a_host_that_anybody_can_rent_from_amazon_is_no_store_of_amazons(host):
+    [places] = said(
+        a_store(f"https://{host}"), location("eu-central-1"), ("get_bucket_replication", NO_RULE)
+    )
+
+    assert places == [Place("bucket vault", region="eu-central-1", endpoint=host)]
+
+
+def test_no_proxy_and_no_edge_of_amazons_is_taken_from_the_environment(monkeypatch, tmp_path):
+    profile = tmp_path / "config"
+    profile.write_text("[default]\ns3 =\n    use_accelerate_endpoint = true\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(profile))
+    monkeypatch.setenv("HTTP_PROXY", "http://proxy.example.org:3128")
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example.org:3128")
+
+    plain, amazon = a_store("http://127.0.0.1:9")._client, a_store()._client
+
+    assert not plain._endpoint.http_session._proxy_config.proxy_url_for("http://127.0.0.1:9/vault")
+    address = amazon.generate_presigned_url("get_object", Params={"Bucket": "vault", "Key": "a"})
+    assert address.startswith("https://vault.s3.eu-central-1.amazonaws.com/") or address.startswith(
+        "https://vault.s3.amazonaws.com/"
+    )
 
 
 def test_elsewhere_a_replica_lies_where_nobody_says():

@@ -96,7 +96,7 @@ class User(AbstractBaseUser):
     )
     language = models.CharField(_("language"), max_length=8, default="en")
     is_active = models.BooleanField(_("may sign in"), default=True)
-    invited_at = models.DateTimeField(default=clock.now)
+    invited_at = models.DateTimeField(default=clock.now)  # when the last link was made
     disabled_at = models.DateTimeField(null=True)
     teams: models.ManyToManyField[Team, Membership] = models.ManyToManyField(
         "Team", through="Membership", related_name="people"

@@ -124,7 +124,8 @@ def renew_sign_in(person_id: UUID, *, actor: Actor, now: datetime, approval: UUI
     """Renew a person's sign-in in the caller's transaction."""
     person = check_renewal(person_id, actor=actor)
     person.set_unusable_password()
-    person.save(update_fields=["password"])
+    person.invited_at = now
+    person.save(update_fields=["password", "invited_at"])
     removed = factors.remove_all(person)
     sessions.end_all(person, "invited-again", now=now)
     invited = invitations.issue(person, now=now)

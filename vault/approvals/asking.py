@@ -18,6 +18,7 @@ from vault.approvals.errors import (
     AlreadyDecided,
     ApprovalExpired,
     NotYourRequest,
+    ParametersInvalid,
     ReasonNeeded,
 )
 from vault.approvals.kinds import Kind
@@ -121,6 +122,8 @@ def _draft(
 ) -> Approval:
     if actor.kind is not ActorKind.PERSON or actor.id is None or not actor.may(kind.ask):
         raise Forbidden
+    if not all(name.isascii() and name.isidentifier() for name in parameters):
+        raise ParametersInvalid
     return Approval(
         id=uuid.uuid4(),
         kind=kind.code,

@@ -24,7 +24,15 @@ from vault.approvals import kinds
 from vault.approvals.errors import ParametersInvalid, SecondPersonNotNeeded
 from vault.approvals.kinds import CarriedOut, Described, Kind, Line
 from vault.approvals.models import Approval
+from vault.errors import Conflict
 from vault.permissions import Permission
+
+
+class SignInRenewed(Conflict):
+    """Whose account it was when it was asked for says nothing of whose it is now."""
+
+    code = "sign-in-renewed"
+    title = gettext_lazy("A new link was made for this account since this was asked for: ask again")
 
 
 def register() -> None:
@@ -74,6 +82,8 @@ class GrantRole(_OfAccount):
         person = people.check_role_change(_person_id(asked), role, actor=asker)
         if not person.is_active:
             raise PersonDisabled(_("Enable the account first."))
+        if person.invited_at > asked.asked_at:
+            raise SignInRenewed
         if person.role == role:
             raise SecondPersonNotNeeded(_("The person has this role already."))
 

@@ -9,6 +9,7 @@ the vault's books know that there was such a name.
 from __future__ import annotations
 
 import hashlib
+import re
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -43,7 +44,11 @@ _CONNECTIONS = 16
 _NEWEST_KNOWN_FOR_S = 60.0
 _GOING = frozenset({"PendingDeletion", "PendingReplicaDeletion"})
 _REFUSED = frozenset({"InvalidCiphertextException", "IncorrectKeyException"})
-_AMAZON = (".amazonaws.com", ".amazonaws.eu")
+# Amazon's own addresses of this service, with the region: under its domain anybody can rent a host.
+_AMAZON = re.compile(
+    r"(?:vpce-[0-9a-z-]+\.)?kms(?:-fips)?\.([a-z]+(?:-[a-z]+)+-\d+)(?:\.vpce)?\.amazonaws\.(?:com|eu|com\.cn)"
+)
+_VERSION = re.compile(r"[1-9][0-9]{0,8}")
 _NOT_THERE = frozenset({"NotFoundException", "KMSInvalidStateException"})
 
 
@@ -66,6 +71,7 @@ class AwsKeys:
                 retries={"mode": "standard", "total_max_attempts": _TRIES},
                 max_pool_connections=_CONNECTIONS,
                 ignore_configured_endpoint_urls=True,  # AWS_ENDPOINT_URL would lead elsewhere, unseen
+                proxies={},  # and so would HTTP_PROXY
             ),
         )
 
@@ -121,7 +127,9 @@ class AwsKeys:
         except _NotThere:
             self._require_any(name)
             raise UnwrapRefused from None
-        key: bytes = answer["Plaintext"]
+        key = answer.get("Plaintext")
+        if not isinstance(key, bytes) or len(key) != 32:
+            raise KeyManagementUnavailable(_("AWS KMS refused: %s.") % "no key")
         return key
 
     def rewrap(self, name: str, keys: Sequence[WrappedKey]) -> list[bytes | None]:
@@ -181,8 +189,9 @@ class AwsKeys:
         :raises PlaceUnknown: if we may not ask.
         """
         host = urlsplit(self._client.meta.endpoint_url).hostname or ""
-        endpoint = "" if host.endswith(_AMAZON) else host
-        found = {Place("key management server", self._client.meta.region_name, endpoint)}
+        amazon = _AMAZON.fullmatch(host)
+        region, endpoint = (amazon[1], "") if amazon else (self._client.meta.region_name, host)
+        found = {Place("key management server", region, endpoint)}
         try:
             for name, versions in self._names().items():
                 for version in versions:
@@ -283,7 +292,7 @@ class AwsKeys:
             for page in self._client.get_paginator("list_aliases").paginate():
                 for alias in page["Aliases"]:
                     name, _slash, version = alias["AliasName"].removeprefix(beginning).rpartition("/")
-                    if alias["AliasName"].startswith(beginning) and name and version.isdecimal():
+                    if alias["AliasName"].startswith(beginning) and name and _VERSION.fullmatch(version):
                         versions[name].append(int(version))
         return versions
 

@@ -7,9 +7,11 @@ grows and differs; then the service is unavailable. No token and no body is ever
 from __future__ import annotations
 
 import json
+import re
 import secrets
 import ssl
 import time
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
@@ -19,6 +21,7 @@ import urllib3
 from django.utils.translation import gettext as _
 from urllib3.exceptions import HTTPError
 
+from vault.answers import AnswerTooLong, read_all
 from vault.kms.interface import DutyNotGiven, KeyManagementUnavailable
 
 _CONNECT_SECONDS = 2.0
@@ -29,6 +32,8 @@ _PATIENCE_SECONDS = 5.0  # a server that hangs is not asked again: the request t
 _PASSES = frozenset({429, 500, 502, 503, 504})
 _RENEW_SECONDS = 3600.0
 _CONNECTIONS = 16
+_LONGEST_ANSWER = 4_194_304  # the names of all keys there ever were, or one batch
+_TOKEN = re.compile(r"[ -~]+")  # what may stand in a header
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +49,8 @@ class Answer:
     @property
     def data(self) -> dict[str, Any]:
         """The answer's payload."""
-        found: dict[str, Any] = self.body.get("data") or {}
-        return found
+        found = self.body.get("data")
+        return found if isinstance(found, dict) else {}
 
 
 class Token:
@@ -69,6 +74,9 @@ class Token:
             if not self._file:
                 raise DutyNotGiven
             self.read_again()
+        if not _TOKEN.fullmatch(self._value):
+            # Sent in a header it would be refused, by an error that shows it.
+            raise KeyManagementUnavailable(_("The token for the keys is not written as a token is."))
         return self._value
 
     def read_again(self) -> bool:
@@ -80,7 +88,6 @@ class Token:
             self._value = Path(self._file).read_text(encoding="ascii").strip()
         except (OSError, UnicodeDecodeError):
             self._value = ""
-        if not self._value:
             raise KeyManagementUnavailable(_("The file with the token for the keys cannot be read."))
         return self._value != before
 
@@ -142,24 +149,31 @@ class Server:
         raise KeyManagementUnavailable(reason)
 
     def _send(self, method: str, path: str, body: object) -> Answer:
+        give_up_at = time.monotonic() + _CONNECT_SECONDS + _ANSWER_SECONDS
         headers = {"X-Vault-Token": self._token.value(), "X-Vault-Request": "true"}
         if self._namespace:
             headers["X-Vault-Namespace"] = self._namespace
         sent = None if body is None else json.dumps(body, separators=(",", ":")).encode()
         # A redirection is not followed: the token is for this address alone.
         response = self._pool.request(
-            method, f"{self.address}/v1/{path}", body=sent, headers=headers, redirect=False
+            method,
+            f"{self.address}/v1/{path}",
+            body=sent,
+            headers=headers,
+            redirect=False,
+            preload_content=False,
         )
-        if 300 <= response.status < 400:
-            raise KeyManagementUnavailable(
-                _(
-                    "The key management server sends us elsewhere: KMS_ADDRESS must be where it answers itself."
+        with closing(response):
+            if 300 <= response.status < 400:
+                raise KeyManagementUnavailable(
+                    _(
+                        "The key management server sends us elsewhere: KMS_ADDRESS must be where it answers itself."
+                    )
                 )
-            )
-        try:
-            said = json.loads(response.data or b"{}")
-        except ValueError:
-            said = None
+            try:
+                said = json.loads(read_all(response, most=_LONGEST_ANSWER, give_up_at=give_up_at) or b"{}")
+            except (ValueError, RecursionError, AnswerTooLong):
+                said = None
         if not isinstance(said, dict):
             if response.status in _PASSES:
                 return Answer(response.status, {})

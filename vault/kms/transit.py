@@ -32,10 +32,13 @@ from vault.places import Place, is_this_machine
 
 _FORM = 2  # 1 is the local keyring's
 _WRAPPED_LENGTH = 1 + 4 + 12 + 32 + 16
+_LAST_VERSION = 999_999_999
 _TEXT = re.compile(r"vault:v([1-9][0-9]{0,8}):(.+)\Z")
 _GONE = "destroyed."
 _KIND = {"type": "aes256-gcm96", "derived": True, "exportable": False, "allow_plaintext_backup": False}
 _MOST_AT_ONCE = 249  # what the server takes in one request
+# Names come from the database. One that is crooked ("x/../audio-2027-02") would lead to another key, or elsewhere.
+_PATH = re.compile(r"[a-z]+/[A-Za-z0-9][A-Za-z0-9._-]*(/[a-z]+)?|keys\?list=true")
 _ANY = "audio-open"  # there or not, every duty may ask for it
 _NEEDED = {
     Duty.INGEST: {"encrypt": "update"},
@@ -68,7 +71,7 @@ class Transit:
         """Return the version that stands in the wrapped key's head."""
         version = int.from_bytes(wrapped[1:5], "big")
         # The server takes version 0 for 1: then two forms would be one key.
-        if len(wrapped) != _WRAPPED_LENGTH or wrapped[0] != _FORM or not 1 <= version <= 999_999_999:
+        if len(wrapped) != _WRAPPED_LENGTH or wrapped[0] != _FORM or not 1 <= version <= _LAST_VERSION:
             raise UnwrapRefused
         return version
 
@@ -97,7 +100,7 @@ class Transit:
         answer = self._ask("POST", f"decrypt/{name}", asked)
         if answer.status != 200:
             self._refuse(name, answer, UnwrapRefused())
-        return base64.b64decode(answer.data["plaintext"])
+        return _key_from_text(answer.data.get("plaintext"))
 
     def rewrap(self, name: str, keys: Sequence[WrappedKey]) -> list[bytes | None]:
         """Return each key wrapped under the newest version; unchanged where it already is.
@@ -113,7 +116,12 @@ class Transit:
             answer = self._ask("POST", f"rewrap/{name}", {"batch_input": items})
             if answer.status != 200:
                 self._refuse(name, answer, KeyManagementUnavailable())
-            for index, result in zip(batch, answer.data["batch_results"], strict=True):
+            results = answer.data.get("batch_results")
+            if not isinstance(results, list) or len(results) != len(batch):
+                raise _not_understood()
+            for index, result in zip(batch, results, strict=True):
+                if not isinstance(result, dict):
+                    raise _not_understood()
                 if result.get("ciphertext"):
                     before, after = bytes(keys[index].wrapped), _from_text(result["ciphertext"])
                     rewrapped[index] = before if before[1:5] == after[1:5] else after
@@ -156,7 +164,10 @@ class Transit:
         answer = self._ask("GET", "keys?list=true")
         if answer.status not in (200, 404):
             raise _not_done(answer)
-        names = set(answer.data.get("keys", []))
+        listed = answer.data.get("keys") if answer.status == 200 else []
+        if not isinstance(listed, list) or not all(isinstance(name, str) for name in listed):
+            raise _not_understood()
+        names = set(listed)
         described = []
         for name in sorted(names):
             if not name.startswith(_GONE):
@@ -179,16 +190,18 @@ class Transit:
             raise KeyManagementUnavailable(refusal.detail) from None
         paths = {f"{self._mount}/{act}/{_ANY}": needed for act, needed in _NEEDED[self._duty].items()}
         answer = self._server.ask("POST", "sys/capabilities-self", {"paths": list(paths)})
-        may = {path: answer.data.get(path, []) for path in paths}
+        may = {path: found if isinstance(found := answer.data.get(path), list) else [] for path in paths}
         if answer.status != 200 or not all(
-            {needed, "root"} & set(may[path]) for path, needed in paths.items()
+            needed in may[path] or "root" in may[path] for path, needed in paths.items()
         ):
             raise KeyManagementUnavailable(
                 _("The policy of a token does not allow what its duty with keys needs.")
             )
 
     def _ask(self, method: str, path: str, body: object = None) -> Answer:
-        answer = self._server.ask(method, f"{self._mount}/{quote(path, safe='/?=')}", body)
+        if not _PATH.fullmatch(path):
+            raise KeyMissing
+        answer = self._server.ask(method, f"{quote(self._mount)}/{path}", body)
         if answer.status == 404 and answer.body.get("errors"):
             raise KeyManagementUnavailable(
                 _("The key management server has no transit engine there: see KMS_MOUNT and KMS_NAMESPACE.")
@@ -206,6 +219,9 @@ class Transit:
             return None
         if answer.status != 200:
             raise _not_done(answer)
+        newest, oldest = (answer.data.get(name) for name in ("latest_version", "min_available_version"))
+        if type(newest) is not int or type(oldest) is not int or not 0 <= oldest <= newest <= _LAST_VERSION:
+            raise _not_understood()
         return answer.data
 
     def _read(self, name: str) -> dict[str, Any]:
@@ -245,8 +261,19 @@ def _from_text(text: object) -> bytes:
     except binascii.Error:
         sealed = b""
     if found is None or len(sealed) != _WRAPPED_LENGTH - 5:
-        raise KeyManagementUnavailable(_("The key management server answers in a form that is not known."))
+        raise _not_understood()
     return bytes([_FORM]) + int(found[1]).to_bytes(4, "big") + sealed
+
+
+def _key_from_text(text: object) -> bytes:
+    """Return a key as the server writes it; one that is none would make everything under it open to anyone."""
+    try:
+        key = base64.b64decode(text, validate=True) if isinstance(text, str) else b""
+    except ValueError:
+        key = b""
+    if len(key) != 32:
+        raise _not_understood()
+    return key
 
 
 def _text(octets: bytes) -> str:
@@ -260,8 +287,15 @@ def _batches(indices: list[int]) -> Iterator[list[int]]:
 
 def _describe(name: str, key: dict[str, Any]) -> KeyInfo:
     newest: int = key["latest_version"]
-    created_at = datetime.fromtimestamp(min(key["keys"].values()), UTC)
+    try:
+        created_at = datetime.fromtimestamp(min(key["keys"].values()), UTC)
+    except (AttributeError, KeyError, TypeError, ValueError, OverflowError, OSError):
+        raise _not_understood() from None
     return KeyInfo(name, newest, newest - max(1, key["min_available_version"]) + 1, created_at)
+
+
+def _not_understood() -> KeyManagementUnavailable:
+    return KeyManagementUnavailable(_("The key management server answers in a form that is not known."))
 
 
 def _not_done(answer: Answer) -> Exception:

@@ -99,12 +99,14 @@ class S3Store:
             read_timeout=answer_s,
             response_checksum_validation="when_required",
             ignore_configured_endpoint_urls=True,  # AWS_ENDPOINT_URL would lead elsewhere, unseen
+            proxies={},  # and so would HTTP_PROXY
             s3={
                 # A server of one's own seldom has a host name for every bucket.
                 "addressing_style": "path" if endpoint_url else "auto",
                 # Bodies have a checksum, and what is sealed proves itself: one more SHA-256 of every part,
                 # which botocore makes over a connection without TLS, would add a third.
                 "payload_signing_enabled": False,
+                "use_accelerate_endpoint": False,  # a profile's would lead over Amazon's edges all over the world
             },
         )
         session = boto3.session.Session()

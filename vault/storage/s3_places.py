@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -14,7 +15,11 @@ from vault.places import Place, PlaceUnknown, is_this_machine
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
 
-_AMAZON = (".amazonaws.com", ".amazonaws.eu", ".amazonaws.com.cn")
+# Amazon's own addresses of this service: under its domain anybody can rent a host.
+_AMAZON = re.compile(
+    r"(?:bucket\.vpce-[0-9a-z-]+\.)?s3(?:-fips)?(?:\.dualstack)?(?:[.-][a-z]+(?:-[a-z]+)+-\d+)?(?:\.vpce)?"
+    r"\.amazonaws\.(?:com|eu|com\.cn)"
+)
 _BEFORE_IT_HAD_A_NAME = "us-east-1"  # what no answer means at AWS
 _EUROPE = "EU"  # what AWS says of the oldest buckets in Ireland
 _NO_REPLICAS = frozenset({"ReplicationConfigurationNotFoundError", "NotImplemented", "MethodNotAllowed"})
@@ -26,7 +31,7 @@ def places(client: S3Client, bucket: str, endpoint_url: str) -> list[Place]:
     :raises PlaceUnknown: if the provider does not say.
     """
     host = urlsplit(endpoint_url).hostname or ""
-    is_amazon = not host or host.endswith(_AMAZON)
+    is_amazon = not host or _AMAZON.fullmatch(host) is not None
     found = [_place(client, "bucket", bucket, is_amazon=is_amazon, host=host)]
     for replica in _replicas(client, bucket):
         if not is_amazon:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import urllib3
 from botocore.exceptions import BotoCoreError
 
+from vault.answers import read_all
 from vault.storage.interface import ObjectMissing, StoreUnavailable, check_range
 from vault.storage.pauses import pauses
 
@@ -64,7 +65,7 @@ class RangeReader:
         give_up_at = time.monotonic() + self._total_s
         waits = pauses(self._tries)
         while True:
-            content = self._try(name, start, end, version, give_up_at - time.monotonic())
+            content = self._try(name, start, end, version, give_up_at)
             if content is not None:
                 return content
             pause = next(waits, None)
@@ -72,8 +73,9 @@ class RangeReader:
                 raise StoreUnavailable
             time.sleep(pause)
 
-    def _try(self, name: str, start: int, end: int, version: str | None, left_s: float) -> bytes | None:
+    def _try(self, name: str, start: int, end: int, version: str | None, give_up_at: float) -> bytes | None:
         """Return the bytes, or None where another try may bring them."""
+        left_s = max(give_up_at - time.monotonic(), 0.001)  # urllib3 takes no 0
         try:
             answer = self._pool.request(
                 "GET",
@@ -87,12 +89,18 @@ class RangeReader:
                 decode_content=False,
             )
             with closing(answer):  # a connection whose answer was read to its end is kept all the same
-                return self._judge(answer, name, start, end, version)
+                return self._judge(answer, name, start, end, version, give_up_at)
         except urllib3.exceptions.HTTPError:
             return None
 
     def _judge(
-        self, answer: urllib3.BaseHTTPResponse, name: str, start: int, end: int, version: str | None
+        self,
+        answer: urllib3.BaseHTTPResponse,
+        name: str,
+        start: int,
+        end: int,
+        version: str | None,
+        give_up_at: float,
     ) -> bytes | None:
         if answer.status == 206:
             sent = _SENT.fullmatch(answer.headers.get("Content-Range", ""))
@@ -103,8 +111,11 @@ class RangeReader:
             is_exact = (first, last) == (start, end - 1) and answer.headers.get("Content-Length") == str(
                 end - start
             )
-            return answer.read() if is_exact else None
-        if answer.status == 416 or (answer.status == 404 and _ABSENT.search(answer.read(_LONGEST_ERROR))):
+            return read_all(answer, most=end - start, give_up_at=give_up_at) if is_exact else None
+        if answer.status == 416 or (
+            answer.status == 404
+            and _ABSENT.search(read_all(answer, most=_LONGEST_ERROR, give_up_at=give_up_at))
+        ):
             raise ObjectMissing
         if answer.status == 403:
             self._forget(name, version)  # credentials may have been changed since it was signed
