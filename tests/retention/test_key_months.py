@@ -268,7 +268,7 @@ def test_the_command_shows_does_and_drills(passed, exchange):
     listed = run("list")
     assert f"audio-{PASSED}" in listed
 
-    assert "version 2, 1 data keys wrapped again" in run("rotate", f"audio-{PASSED}")
+    assert "version 2, 1 data keys and every local master wrapped again" in run("rotate", f"audio-{PASSED}")
     drilled = run("replace", f"audio-{PASSED}")
     assert "version 3" in drilled
     assert "1 data keys and 0 local masters tried, 0 unreadable" in drilled
