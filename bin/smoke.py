@@ -60,6 +60,7 @@ def main(address: str) -> None:
     release_a_hold(dpo, administrator, call)
     step("a legal hold is placed, and released only once a second person has approved")
 
+    asked_at = datetime.now(UTC).isoformat()
     key = begin_rotation(supervisor, administrator, call)
     category = f"smoke-{uuid.uuid4().hex[:8]}"
     make_policy(dpo, category, seconds=45)
@@ -75,7 +76,7 @@ def main(address: str) -> None:
     supervisor.send("POST", f"/api/v1/recordings/{short_lived}/grants", purpose(), expect=410)
     step("its audio is refused with 410, by the old permission and by a new one")
 
-    wait_for_rotation(administrator, key)
+    wait_for_rotation(dpo, key, since=asked_at)
     listen(supervisor, call, audio)
     step(
         f"meanwhile {key} got a new version and wrapped its data keys again; the first call is heard as before"
@@ -252,18 +253,16 @@ def begin_rotation(supervisor: Client, administrator: Client, recording: str) ->
     return key
 
 
-def wait_for_rotation(administrator: Client, key: str) -> None:
-    """Wait until the newest version of a key has wrapped data keys again, as its page tells."""
-    newest = re.compile(r"version \d+</span></td>\s*<td[^>]*>([\d,.]+)</td>\s*<td[^>]*>([^<]*)<")
-    told = "nothing"
+def wait_for_rotation(dpo: Client, key: str, *, since: str) -> None:
+    """Wait until the trail says that a new version of the key has wrapped data keys again."""
+    sought = urllib.parse.urlencode({"action": "key.rewrapped", "target_id": key, "since": since})
     end = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < end:
-        if row := newest.search(administrator.ask("GET", f"/keys/{key}/").text):
-            told = f"{row[1]} keys, {row[2]}"
-            if row[1] != "0" and any(digit.isdigit() for digit in row[2]):
+        for event in dpo.ask("GET", f"/api/v1/audit/events?{sought}").json["results"]:
+            if event["entry"]["facts"]["keys"]:
                 return
         time.sleep(1)
-    raise Failed(f"the key got no new version within {PATIENCE_SECONDS} seconds; its page says: {told}")
+    raise Failed(f"{key} got no new version that wraps anything within {PATIENCE_SECONDS} seconds")
 
 
 def make_policy(dpo: Client, category: str, *, seconds: int) -> None:

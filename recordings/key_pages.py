@@ -54,9 +54,8 @@ class Row:
 
     @property
     def is_empty(self) -> bool:
-        """Say whether nothing lives on it, and nobody has to look at it."""
-        is_needed = not self.lives.is_empty or self.wraps_elsewhere
-        return not is_needed and self.work is None and self.info is not None
+        """Say whether nothing lives on it, and nothing is being done with it."""
+        return self.lives.is_empty and not self.wraps_elsewhere and self.work is None
 
     @property
     def wraps_elsewhere(self) -> bool:
@@ -79,8 +78,8 @@ def list_keys(request: HttpRequest) -> HttpResponse:
     )
     infos, trouble = _described()
     rows = [_row(kek, infos) for kek in found.order_by("pk")]
-    if not is_gone and not trouble:  # which are empty is not known without the service: then all are shown
-        rows = [row for row in rows if row.is_empty == are_empty]
+    if not is_gone:  # one that the service has lost stands first, whether it is needed or not
+        rows = [row for row in rows if (row.is_empty and bool(row.info or trouble)) == are_empty]
     context = {
         "rows": rows,
         "gone": is_gone,

@@ -390,7 +390,7 @@ def test_the_command_shows_does_and_drills(passed, exchange):
     listed = run("list")
     assert f"audio-{PASSED}" in listed
 
-    assert "version 2, 1 data keys wrapped again" in run("rotate", f"audio-{PASSED}")
+    assert "version 2, 1 data keys and every local master wrapped again" in run("rotate", f"audio-{PASSED}")
     drilled = run("replace", f"audio-{PASSED}")
     assert "version 3" in drilled
     assert "1 data keys and 0 local masters tried, 0 unreadable" in drilled
@@ -401,6 +401,27 @@ def test_the_command_shows_does_and_drills(passed, exchange):
         run("harden", f"audio-{PASSED}")
     with pytest.raises(CommandError, match="no-such-key"):
         run("check", "audio-1999-01")
+
+
+def test_the_command_fails_where_work_is_given_up_and_goes_on_when_the_key_is_put_back(passed):
+    there = StoredKey.objects.get(kek=f"audio-{PASSED}")
+    StoredKey.objects.filter(pk=there.pk).update(wrapped=bytes(there.wrapped)[:-1] + b"x")
+
+    with pytest.raises(CommandError, match=f"audio-{PASSED}"):
+        run("harden", f"audio-{PASSED}")
+    with pytest.raises(CommandError, match=str(passed.pk)):
+        run("check", f"audio-{PASSED}")
+    StoredKey.objects.filter(pk=there.pk).update(wrapped=bytes(there.wrapped))
+
+    assert "version 2, 1 data keys" in run("retry", f"audio-{PASSED}")
+
+
+def test_keys_are_made_ahead_for_an_archive_too(katrien):
+    make_policy(katrien, keep_at_most=Period(7, "years"))
+
+    run("ahead", "--since", "2021-05-03")
+
+    assert Kek.objects.filter(pk="audio-2028-05", made_ahead=True).exists()
 
 
 def run(*words: str) -> str:

@@ -123,7 +123,9 @@ class Command(BaseCommand):
             self.stdout.write(f"destroyed {ended} keys that were closed")
         done = KeyWork.objects.filter(kek=name, finished_at__isnull=False).order_by("-finished_at").first()
         if done and not left:
-            self.stdout.write(f"{name}: version {done.version}, {done.rewrapped} data keys wrapped again")
+            self.stdout.write(
+                f"{name}: version {done.version}, {done.rewrapped} data keys and every local master wrapped again"
+            )
         if stuck := [work.kek for work in left if work.stuck_at]:
             raise CommandError(
                 f"Nothing was destroyed. 'keys check' says what is wrong with {', '.join(stuck)}."
