@@ -230,7 +230,7 @@ FACTS: dict[Action, frozenset[str]] = {
     Action.KEY_ROTATION_BEGUN: _facts("work kind version keys"),
     Action.KEY_ROTATED: _facts("work kind version keys"),
     Action.KEY_REWRAPPED: _facts("work kind version keys"),
-    Action.KEY_HARDENED: _facts("work kind version keys"),
+    Action.KEY_HARDENED: _facts("work kind version keys why"),
     Action.KEY_WORK_STUCK: _facts("work kind refused"),
     Action.KEY_WORK_RETRIED: _facts("work kind version keys"),
     Action.KEY_VERIFIED: _facts("keys unreadable"),

@@ -2,8 +2,8 @@
 
     python bin/smoke.py ADDRESS        (bin/run --smoke calls it)
 
-A telephone exchange brings in calls, a supervisor listens, the data protection officer exports the trail
-and sees a call erased when its time ran out. What the vault hands out is verified offline, by the verifier
+A telephone exchange brings in calls, a supervisor listens, two people release a hold, a key gets a new
+version, the data protection officer exports the trail and sees a call erased when its time ran out. What the vault hands out is verified offline, by the verifier
 that comes with it in an interpreter that knows nothing of the vault. One line a step; 0 only if all held.
 """
 
@@ -57,6 +57,11 @@ def main(address: str) -> None:
     step("with purpose and reason it is heard by ranges, byte for byte what went in")
 
     dpo = sign_in(address, DPO)
+    release_a_hold(dpo, administrator, call)
+    step("a legal hold is placed, and released only once a second person has approved")
+
+    asked_at = datetime.now(UTC).isoformat()
+    key = begin_rotation(supervisor, administrator, call)
     category = f"smoke-{uuid.uuid4().hex[:8]}"
     make_policy(dpo, category, seconds=45)
     short_lived = bring_in(exchange, tone(seconds=3), category=category)
@@ -70,6 +75,12 @@ def main(address: str) -> None:
     supervisor.ask("GET", granted["audio_url"], Range="bytes=0-99", expect=410)
     supervisor.send("POST", f"/api/v1/recordings/{short_lived}/grants", purpose(), expect=410)
     step("its audio is refused with 410, by the old permission and by a new one")
+
+    wait_for_rotation(dpo, key, since=asked_at)
+    listen(supervisor, call, audio)
+    step(
+        f"meanwhile {key} got a new version and wrapped its data keys again; the first call is heard as before"
+    )
 
     package = export_trail(dpo)
     step(f"the data protection officer exports the trail ({len(package):,} bytes)")
@@ -213,6 +224,45 @@ def listen(supervisor: Client, recording: str, audio: bytes) -> None:
         raise Failed("what was heard is not what went in")
     supervisor.ask("GET", url, Range=f"bytes={len(audio)}-", expect=416)
     supervisor.ask("DELETE", f"/api/v1/grants/{granted['token']}", expect=(200, 204))
+
+
+def release_a_hold(dpo: Client, administrator: Client, recording: str) -> None:
+    """Place a legal hold, ask for its release, and see that who asked cannot approve it, and another can."""
+    placed = {"recording": recording, "reason": "A claim was announced.", "case": "SMOKE-1"}
+    hold = dpo.send("POST", "/api/v1/holds", placed)["id"]
+    reason = {"reason": "The claim was withdrawn."}
+    asked = dpo.send("POST", f"/api/v1/holds/{hold}/release", reason, expect=202)
+    decision = f"/api/v1/approvals/{asked['id']}/decision"
+    dpo.send("POST", decision, {"approve": True}, expect=403)
+    decided = administrator.send("POST", decision, {"approve": True}, expect=200)
+    if decided["state"] != "done":
+        raise Failed(f"the approved release of a hold is not carried out but {decided['state']}")
+
+
+def begin_rotation(supervisor: Client, administrator: Client, recording: str) -> str:
+    """Ask for a new version of the key under which a call's audio lies; return the key's name."""
+    ends_at = supervisor.ask("GET", f"/api/v1/recordings/{recording}").json["expires_at"]
+    key = f"audio-{datetime.fromisoformat(ends_at).astimezone(UTC):%Y-%m}"
+    page = administrator.ask("GET", f"/keys/{key}/").text
+    token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page)
+    if token is None:
+        raise Failed(f"the page of {key} has no form")
+    body = urllib.parse.urlencode({"csrfmiddlewaretoken": token[1], "kind": "rotate"}).encode()
+    kind = "application/x-www-form-urlencoded"
+    administrator.ask("POST", f"/keys/{key}/renew/", body, Content_Type=kind)
+    return key
+
+
+def wait_for_rotation(dpo: Client, key: str, *, since: str) -> None:
+    """Wait until the trail says that a new version of the key has wrapped data keys again."""
+    sought = urllib.parse.urlencode({"action": "key.rewrapped", "target_id": key, "since": since})
+    end = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < end:
+        for event in dpo.ask("GET", f"/api/v1/audit/events?{sought}").json["results"]:
+            if event["entry"]["facts"]["keys"]:
+                return
+        time.sleep(1)
+    raise Failed(f"{key} got no new version that wraps anything within {PATIENCE_SECONDS} seconds")
 
 
 def make_policy(dpo: Client, category: str, *, seconds: int) -> None:

@@ -70,9 +70,14 @@ def key_of(recording_id: UUID) -> FieldKey:
 
 
 def open_details(recording: Recording) -> OpenDetails:
-    """Open every personal field of a recording."""
+    """Open every personal field of a recording.
+
+    :raises KeyGone: if they are not there: it was erased this very moment, or something is wrong.
+    """
     key, row = key_of(recording.pk), recording.pk
-    details = Details.objects.get(pk=row)
+    details = Details.objects.filter(pk=row).first()
+    if details is None:
+        raise keys.KeyGone
     extra = key.open("details", "extra", row, details.extra_sealed)
     return OpenDetails(
         source=json.loads(key.open("details", "source", row, details.source_sealed)),

@@ -110,7 +110,9 @@ def lives_on(name: str) -> Lives:
     wrapped = f"fields/{month}" if name == keys.kek_for_fields(month) else name
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT count(*) FROM (SELECT 1 FROM recordings_storedkey WHERE kek = %s LIMIT %s) AS living",
+            # In the order of the index, or the statistics of yesterday may call for the whole table.
+            "SELECT count(*) FROM (SELECT 1 FROM recordings_storedkey WHERE kek = %s"
+            " ORDER BY kek_version LIMIT %s) AS living",
             [wrapped, COUNTED_UP_TO + 1],
         )
         (count,) = cursor.fetchone()
@@ -145,6 +147,8 @@ def check_may_end(name: str) -> Kek:
     """
     if not month_of(name):
         raise KeyIsNoMonths
+    # First the work, then the key, as the work itself does: else the two could wait for each other.
+    list(KeyWork.objects.select_for_update().filter(kek=name, finished_at__isnull=True))
     kek = lock_in_use(name)
     if not lives_on(name).is_empty:
         raise KeyLivesOn
@@ -185,19 +189,46 @@ def destroy_closed(*, actor: Actor, now: datetime) -> int:
     """Destroy in the service what the books have closed; return how many. What fails waits for the next sweep."""
     destroyed = 0
     for name in Kek.objects.filter(state=KekState.CLOSING).order_by("pk").values_list("pk", flat=True):
+        why = None
         try:
             kms.service(Duty.DESTRUCTION).destroy(name)
         except kms.KeyMissing:
-            log.warning("a key that is being destroyed is not in the service", key=name)
+            why = "not-in-the-service"
+            log.error("a key that is being destroyed is not in the service: is it the right one?", key=name)
         except Refusal as error:
             log.error("key not destroyed", key=name, error=error.reason)
             continue
         with transaction.atomic(durable=True):
             mine = Kek.objects.filter(pk=name, state=KekState.CLOSING)
             if mine.update(state=KekState.DESTROYED, destroyed_at=now):
-                trail.record(Action.KEY_DESTROYED, actor=actor, target=ref(name), at=now)
+                trail.record(Action.KEY_DESTROYED, actor=actor, target=ref(name), at=now, why=why)
                 destroyed += 1
     return destroyed
+
+
+def destroy_again(*, actor: Actor, now: datetime) -> int:
+    """Destroy what the service has though the books say it is gone; return how much. It was put back from a backup."""
+    again = 0
+    # The books first: what they said before the service was asked, the service had done.
+    books_say = {kek.name: kek for kek in Kek.objects.all()}
+    under_way = set(KeyWork.objects.filter(finished_at__isnull=True).values_list("kek", flat=True))
+    for info in kms.service(Duty.ROTATION).describe():
+        kek = books_say.get(info.name)
+        if kek is None or info.destroyed_at or info.name in under_way:
+            continue
+        if kek.state == KekState.DESTROYED:
+            kms.service(Duty.DESTRUCTION).destroy(info.name)
+            action = Action.KEY_DESTROYED
+        elif info.version - info.versions + 1 < kek.oldest_version <= info.version:
+            kms.service(Duty.DESTRUCTION).trim(info.name, oldest=kek.oldest_version)
+            action = Action.KEY_HARDENED
+        else:
+            continue
+        log.error("the service had again what was destroyed: was it put back from a backup?", key=info.name)
+        with transaction.atomic(durable=True):
+            trail.record(action, actor=actor, target=ref(info.name), at=now, why="came-back")
+        again += 1
+    return again
 
 
 def usable_month(month: str) -> str:

@@ -11,7 +11,7 @@ from uuid import UUID
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext
 
 from audit import trail
 from audit.actions import Action
@@ -90,8 +90,8 @@ class KeyDestruction(Kind):
     title = gettext_lazy("Destroy a key before its time")
     explanation = gettext_lazy(
         "Approving closes the key at once, and the next run destroys it in the key management service. Nothing"
-        " that is kept may need it; whatever was wrapped under it can never be opened again, in no backup either."
-        " Calls that would have come under it come under the open key."
+        " that is kept may need it; whatever was wrapped under it can never be opened again, not from a backup"
+        " either. New calls whose retention ends in that month come under the key for calls without a known end."
     )
     ask = Permission.KEY_MANAGE
     decide = Permission.KEY_DESTROY_DECIDE
@@ -112,9 +112,9 @@ class KeyDestruction(Kind):
         return Described(
             kek.name,
             (
-                Line(_("Key"), kek.name, reverse("keys:key", args=[kek.name])),
+                Line(pgettext("of encryption", "Key"), kek.name, reverse("keys:key", args=[kek.name])),
                 Line(_("Made"), moment_exact(kek.made_at)),
-                Line(_("Data keys that live on it"), str(lives.data_keys)),
+                Line(_("Data keys under it"), str(lives.data_keys)),
             ),
         )
 
@@ -129,12 +129,14 @@ class DataKeyExport(Kind):
     code = DATA_KEY_EXPORT
     title = gettext_lazy("Take a data key out")
     explanation = gettext_lazy(
-        "Once approved, who asked can download the key of this one stored copy, once. Whoever has it and the"
-        " object opens the recording outside the vault, where nothing writes down who listens."
+        "Once this is approved, the person who asked can download the key of this one stored copy, once. Whoever"
+        " has that key and the object can open the recording outside the vault, where nothing writes down who"
+        " listens."
     )
     ask = Permission.DATA_KEY_EXPORT
     decide = Permission.DATA_KEY_EXPORT_DECIDE
     carried_out = CarriedOut.BY_REQUESTER
+    sends_file = True
 
     def check(self, asked: Approval, *, asker: Actor) -> None:
         """Refuse a copy out of the asker's reach, and one of a recording that is erased."""
@@ -163,11 +165,12 @@ class DataKeyExport(Kind):
         may_see = reader.may(Permission.RETENTION_READ)
         url = reverse("retention:recording", args=[copy.recording_id]) if may_see else ""
         name = str(COPY_NAMES[CopyKind(copy.kind)])
+        began_at = moment_exact(copy.recording.started_at)
         return Described(
-            str(copy.recording_id),
+            f"{name}, {began_at}",
             (
                 Line(_("Recording"), str(copy.recording_id), url),
-                Line(_("Call of"), moment_exact(copy.recording.started_at)),
+                Line(_("Call of"), began_at),
                 Line(_("Copy"), name),
                 Line(_("Object"), copy.object_name),
             ),

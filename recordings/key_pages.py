@@ -27,16 +27,16 @@ READ, MANAGE = Permission.KEY_READ, Permission.KEY_MANAGE
 WORK_SHOWN = 20
 
 USES = {
-    "audio": gettext_lazy("Audio and other copies of calls that end in this month"),
-    "fields": gettext_lazy("Numbers, names and references of calls that end in this month"),
-    "trail": gettext_lazy("What the audit trail says about people in this month"),
+    "audio": gettext_lazy("Audio and other copies; retention ends in this month"),
+    "fields": gettext_lazy("Numbers, names and references; retention ends in this month"),
+    "trail": gettext_lazy("What the audit trail of this month says about people"),
     "accounts": gettext_lazy("Second factors, sessions and reasons"),
     "exports": gettext_lazy("Exports of the audit trail, for a day"),
     "ledger": gettext_lazy("The ledger outside the database"),
 }
 OPEN_USES = {
-    "audio": gettext_lazy("Audio and other copies of calls whose end is not known"),
-    "fields": gettext_lazy("Numbers, names and references of calls whose end is not known"),
+    "audio": gettext_lazy("Audio and other copies; no known end of retention"),
+    "fields": gettext_lazy("Numbers, names and references; no known end of retention"),
 }
 STATE_TONES = {KekState.ACTIVE: "intact", KekState.CLOSING: "due", KekState.DESTROYED: "erased"}
 
@@ -53,6 +53,16 @@ class Row:
     info: KeyInfo | None
 
     @property
+    def is_empty(self) -> bool:
+        """Say whether nothing lives on it, and nothing is being done with it."""
+        return self.lives.is_empty and not self.wraps_elsewhere and self.work is None
+
+    @property
+    def wraps_elsewhere(self) -> bool:
+        """Say whether what it wraps stands outside the database, where nobody counts it."""
+        return self.kek.name in key_work.WRAPS_ELSEWHERE
+
+    @property
     def has_many(self) -> bool:
         """Say whether more live on it than are counted."""
         return self.lives.data_keys > keks.COUNTED_UP_TO
@@ -61,14 +71,22 @@ class Row:
 @records_nothing
 @requires(GET=READ)
 def list_keys(request: HttpRequest) -> HttpResponse:
-    """Show every key: those in use, and on request those that are gone."""
-    is_gone = request.GET.get("gone") == "yes"
+    """Show the keys that something lives on, and on request those that are empty, or gone."""
+    is_gone, are_empty = request.GET.get("gone") == "yes", request.GET.get("empty") == "yes"
     found = (
         Kek.objects.exclude(state=KekState.ACTIVE) if is_gone else Kek.objects.filter(state=KekState.ACTIVE)
     )
     infos, trouble = _described()
     rows = [_row(kek, infos) for kek in found.order_by("pk")]
-    context = {"rows": rows, "gone": is_gone, "trouble": trouble, "most": keks.COUNTED_UP_TO}
+    if not is_gone:  # one that the service has lost stands first, whether it is needed or not
+        rows = [row for row in rows if (row.is_empty and bool(row.info or trouble)) == are_empty]
+    context = {
+        "rows": rows,
+        "gone": is_gone,
+        "empty": are_empty,
+        "trouble": trouble,
+        "most": keks.COUNTED_UP_TO,
+    }
     return render(request, "recordings/keys.html", context)
 
 
@@ -90,8 +108,9 @@ def show_key(request: HttpRequest, name: str) -> HttpResponse:
         "service_keeps_days": service.destruction_takes.days,
         "is_in_old_copies": not service.destruction_reaches_copies,
         "history": KeyWork.objects.filter(kek=name).order_by("-asked_at", "-pk")[:WORK_SHOWN],
+        "may_manage": may_manage,
         "may_renew": may_manage and is_in_use and row.work is None,
-        "may_harden": name not in key_work.WRAPS_ELSEWHERE,
+        "may_harden": not row.wraps_elsewhere,
         "is_stuck": may_manage and row.work is not None and row.work.stuck_at is not None,
         "asked": find_waiting(KEY_DESTROY, [name], now=now).get(name),
         "may_ask_end": may_manage and is_in_use and bool(keks.month_of(name)) and row.lives.is_empty,

@@ -8,6 +8,7 @@ never touched: a data key stays what it was.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,8 +16,8 @@ from datetime import datetime
 from uuid import UUID
 
 import structlog
-from django.db import IntegrityError, connection, transaction
-from django.db.models import F, QuerySet
+from django.db import DatabaseError, IntegrityError, connection, transaction
+from django.db.models import F, Min, QuerySet
 from psycopg import Cursor
 
 from audit import trail
@@ -24,7 +25,7 @@ from audit.actions import Action, Outcome
 from audit.actor import Actor
 from recordings import keks, keys
 from recordings.models import KeyWork, KeyWorkKind, StoredKey
-from vault import kms
+from vault import clock, kms
 from vault.errors import Conflict, Missing, Refusal, gettext_noop
 from vault.kms import Duty, WrappedKey, masters
 from vault.kms.models import Kek
@@ -32,6 +33,7 @@ from vault.kms.models import Kek
 BATCH = 2_490  # ten of the largest batches that a transit server takes
 BUDGET_S = 240.0  # a run leaves what it does not get done to the next, and the worker to other jobs
 _FIRST = UUID(int=0)
+_PROBE = b"callvault/probe\0"
 # What these keys wrap stands outside the books (in the ledger's objects, in exports of a day): older versions stay.
 WRAPS_ELSEWHERE = frozenset({"ledger", "exports"})
 
@@ -49,14 +51,16 @@ class CannotBeHardened(Conflict):
     """What it wraps stands outside the database, where nothing can be wrapped again."""
 
     code = "key-cannot-be-hardened"
-    title = gettext_noop("Older versions of this key are needed for what stands outside the database")
+    title = gettext_noop(
+        "Older versions of this key open what stands outside the database; rotate it instead"
+    )
 
 
 class NotStuck(Missing):
     """No work on this key was given up."""
 
     code = "key-work-not-stuck"
-    title = gettext_noop("No work on this key waits for somebody")
+    title = gettext_noop("No new version of this key was given up")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,16 +108,16 @@ def carry_on(*, actor: Actor, now: datetime, only: str = "") -> int:
     for work in waiting:
         before = work.rewrapped
         try:
-            while work.finished_at is None and work.stuck_at is None and time.monotonic() < until:
-                _step(work, actor=actor, now=now)
-        except Refusal as error:
-            log.error("work on a key waits for the next run", key=work.kek, error=error.reason)
+            _work_off(work, until=until, actor=actor, now=now)
+        except (Refusal, DatabaseError) as error:
+            why = error.reason if isinstance(error, Refusal) else type(error).__name__
+            log.error("work on a key waits for the next run", key=work.kek, error=why)
         rewrapped += work.rewrapped - before
     return rewrapped
 
 
 def retry(name: str, *, actor: Actor, now: datetime) -> KeyWork:
-    """Go on with work that was given up, from the start of what is left.
+    """Go on with work that was given up, from the start of what is left, with a version that is newer still.
 
     :raises NotStuck: if there is none.
     """
@@ -122,9 +126,20 @@ def retry(name: str, *, actor: Actor, now: datetime) -> KeyWork:
         work = stuck.filter(stuck_at__isnull=False).first()
         if work is None:
             raise NotStuck
-        _start_over(work, now=now, stuck_at=None)
+        _start_over(work, now=now, stuck_at=None, version=None)
         _record(Action.KEY_WORK_RETRIED, work, actor=actor, now=now)
     return work
+
+
+def _work_off(work: KeyWork, *, until: float, actor: Actor, now: datetime) -> None:
+    """Go on step by step, until what is left is in somebody's hands: that waits for the next run."""
+    when_it_began_anew = -1
+    while work.finished_at is None and work.stuck_at is None and time.monotonic() < until:
+        _step(work, actor=actor, now=now)
+        if work.version is not None and (work.after_version, work.after) == (0, _FIRST):
+            if work.rewrapped == when_it_began_anew:
+                return
+            when_it_began_anew = work.rewrapped
 
 
 def _step(work: KeyWork, *, actor: Actor, now: datetime) -> None:
@@ -138,6 +153,8 @@ def _step(work: KeyWork, *, actor: Actor, now: datetime) -> None:
             _give_up(work, work.refused + refused, actor=actor, now=now)
         elif _is_anything_left(work):  # it came while the others were being wrapped again
             _start_over(work, now=now)
+        elif not _is_in_service(work):
+            _give_up(work, 0, actor=actor, now=now)
         elif work.kind == KeyWorkKind.ROTATE:
             _finish(work, Action.KEY_REWRAPPED, actor=actor, now=now)
         else:
@@ -145,6 +162,8 @@ def _step(work: KeyWork, *, actor: Actor, now: datetime) -> None:
 
 
 def _make_version(work: KeyWork, *, actor: Actor, now: datetime) -> None:
+    # Before the version is made, by the database's time, as erasures are: those until now never come under it.
+    at = clock.database_now()
     version = kms.service(Duty.ROTATION).rotate(work.kek)
     with transaction.atomic(durable=True):
         # Of two runs that each made one, the first to say so decides; the other's version is only newer.
@@ -152,7 +171,7 @@ def _make_version(work: KeyWork, *, actor: Actor, now: datetime) -> None:
             work.refresh_from_db()
             return
         work.version = version
-        Kek.objects.filter(pk=work.kek).update(rotated_at=now)
+        Kek.objects.filter(pk=work.kek).update(rotated_at=at)
         _record(Action.KEY_ROTATED, work, actor=actor, now=now, version=version)
 
 
@@ -187,23 +206,29 @@ def _rewrap(work: KeyWork, batch: Sequence[_OldKey], *, version: int, now: datet
         on = mine.update(
             after=last.id,
             after_version=last.version,
-            rewrapped=F("rewrapped") + len(done),
             refused=F("refused") + refused,
             moved_at=now,
         )
         if on:  # else another run has done this batch
-            _store(done, service)
+            stored = _store(done, service)
+            KeyWork.objects.filter(pk=work.pk).update(rewrapped=F("rewrapped") + stored)
     work.refresh_from_db()
 
 
-def _store(done: Sequence[tuple[_OldKey, bytes]], service: kms.KeyManagement) -> None:
-    """Store what was wrapped again, unless it was moved or erased meanwhile."""
+def _store(done: Sequence[tuple[_OldKey, bytes]], service: kms.KeyManagement) -> int:
+    """Store what was wrapped again, unless it was moved or erased meanwhile; return how many.
+
+    One that somebody has in hand is passed over and comes again: who moves or erases locks keys in another order,
+    and two that wait for each other would be the end of one of them.
+    """
     # Django would write the bytes into the statement as text; thousands of them are sent as they are.
     with connection.wrap_database_errors, Cursor(connection.connection) as cursor:
         cursor.execute(
-            "UPDATE recordings_storedkey AS stored SET wrapped = fresh.wrapped, kek_version = fresh.version"
-            " FROM unnest(%b::uuid[], %b::bytea[], %b::bytea[], %b::int[]) AS fresh (id, old, wrapped, version)"
-            " WHERE stored.id = fresh.id AND stored.wrapped = fresh.old",
+            "WITH free AS (SELECT stored.id, fresh.wrapped, fresh.version FROM recordings_storedkey AS stored"
+            " JOIN unnest(%b::uuid[], %b::bytea[], %b::bytea[], %b::int[]) AS fresh (id, old, wrapped, version)"
+            " ON stored.id = fresh.id AND stored.wrapped = fresh.old FOR NO KEY UPDATE OF stored SKIP LOCKED)"
+            " UPDATE recordings_storedkey AS stored SET wrapped = free.wrapped, kek_version = free.version"
+            " FROM free WHERE stored.id = free.id",
             [
                 [each.id for each, _ in done],
                 [each.wrapped for each, _ in done],
@@ -211,10 +236,22 @@ def _store(done: Sequence[tuple[_OldKey, bytes]], service: kms.KeyManagement) ->
                 [service.version_of(fresh) for _, fresh in done],
             ],
         )
+        return cursor.rowcount
 
 
 def _is_anything_left(work: KeyWork) -> bool:
-    return StoredKey.objects.filter(kek=work.kek, kek_version__lt=work.version).exists()
+    # The first entry of the index; whether there is one below would read the whole table where there is none.
+    oldest = StoredKey.objects.filter(kek=work.kek).aggregate(oldest=Min("kek_version"))["oldest"]
+    return oldest is not None and oldest < (work.version or 1)
+
+
+def _is_in_service(work: KeyWork) -> bool:
+    """Say whether the service wraps under the new version. One that was put back from a backup has lost it."""
+    fresh = kms.service(Duty.INGEST).wrap(work.kek, os.urandom(32), _PROBE)
+    # What the other duty wraps again is under the newest there is; this one may not have heard of it yet.
+    service = kms.service(Duty.ROTATION)
+    (again,) = service.rewrap(work.kek, [WrappedKey(fresh, _PROBE)])
+    return again is not None and service.version_of(again) >= (work.version or 1)
 
 
 def _harden(work: KeyWork, *, actor: Actor, now: datetime) -> None:
@@ -240,15 +277,14 @@ def _finish(work: KeyWork, action: Action, *, actor: Actor, now: datetime) -> No
     with transaction.atomic(durable=True):
         if _mine(work).update(finished_at=now, moved_at=now):
             if action == Action.KEY_HARDENED:
-                Kek.objects.filter(pk=work.kek).update(hardened_at=now)
+                Kek.objects.filter(pk=work.kek).update(hardened_at=F("rotated_at"))
             _record(action, work, actor=actor, now=now, version=work.version, keys=work.rewrapped)
     work.refresh_from_db()
 
 
 def _give_up(work: KeyWork, refused: int, *, actor: Actor, now: datetime) -> None:
-    log.error(
-        "keys cannot be wrapped again: they were altered, or belong elsewhere", key=work.kek, keys=refused
-    )
+    why = "they were altered, or belong elsewhere" if refused else "the service has lost the new version"
+    log.error(f"keys cannot be wrapped again: {why}", key=work.kek, keys=refused)
     with transaction.atomic(durable=True):
         if _mine(work).update(stuck_at=now, moved_at=now):
             trail.record(

@@ -8,12 +8,14 @@ month's field master, so that a page of fifty rows costs no call. No row, no aud
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from uuid import UUID, uuid4
 
 from django.db import transaction
 
+from recordings.errors import KeyReplaced
 from recordings.models import Recording, Rendition, StoredKey
 from vault import kms
 from vault.crypto import container
@@ -48,9 +50,13 @@ def kek_for_fields(month: str) -> str:
 
 
 def prepare(month: str) -> None:
-    """Have every local master of a month in memory, so that no transaction waits for the service."""
+    """Have every local master of a month in memory, so that no transaction waits for the service.
+
+    :raises KeyReplaced: if the month's key was destroyed; it is known from then on, and asking again gets another.
+    """
     kek = kek_for_fields(month)
-    masters.prepare(dict.fromkeys((_field_master(month), *map_index_masters(month).values()), kek))
+    with _told_to_ask_again():
+        masters.prepare(dict.fromkeys((_field_master(month), *map_index_masters(month).values()), kek))
 
 
 def map_index_masters(month: str) -> dict[str, str]:
@@ -59,12 +65,16 @@ def map_index_masters(month: str) -> dict[str, str]:
 
 
 def new_data_key(recording_id: UUID, kind: CopyKind, *, month: str, now: datetime) -> tuple[StoredKey, bytes]:
-    """Make a data key for one object; the row is yours to save in the transaction that uses the object."""
+    """Make a data key for one object; the row is yours to save in the transaction that uses the object.
+
+    :raises KeyReplaced: if the month's key was destroyed; it is known from then on, and asking again gets another.
+    """
     key_id, data_key = uuid4(), os.urandom(32)
     kek = kek_for_audio(month)
-    keks.ensure(kek)
     service = kms.service(Duty.INGEST)
-    wrapped = service.wrap(kek, data_key, container.context(recording_id, key_id, kind))
+    with _told_to_ask_again():
+        keks.ensure(kek)
+        wrapped = service.wrap(kek, data_key, container.context(recording_id, key_id, kind))
     row = StoredKey(
         id=key_id,
         recording_id=recording_id,
@@ -78,11 +88,16 @@ def new_data_key(recording_id: UUID, kind: CopyKind, *, month: str, now: datetim
 
 
 def refresh(row: StoredKey, data_key: bytes) -> None:
-    """Wrap a key again that is not stored yet, if its version was given up while the upload lasted."""
+    """Wrap a key again that is not stored yet, if its version was given up while the upload lasted.
+
+    :raises KeyReplaced: if the month's key was destroyed; it is known from then on, and asking again gets another.
+    """
     kek = Kek.objects.get(pk=row.kek)
-    if kek.state != KekState.ACTIVE:
-        raise KeyDestroyed
-    if row.kek_version < kek.oldest_version:
+    if kek.state == KekState.ACTIVE and row.kek_version >= kek.oldest_version:
+        return
+    with _told_to_ask_again():
+        if kek.state != KekState.ACTIVE:
+            raise KeyDestroyed
         service = kms.service(Duty.INGEST)
         row.wrapped = service.wrap(row.kek, data_key, _context_of(row))
         row.kek_version = service.version_of(row.wrapped)
@@ -192,6 +207,19 @@ def moved_to(recording_id: UUID, month: str) -> list[StoredKey]:
 def context_of(recording_id: UUID, key_id: UUID, kind: int) -> bytes:
     """Return what a data key is bound to, in its wrapping and in its object alike."""
     return container.context(recording_id, key_id, CopyKind(kind))
+
+
+@contextmanager
+def _told_to_ask_again() -> Iterator[None]:
+    """Say of a key that was destroyed this minute that it was replaced: ``keks.closed`` knows it from here on.
+
+    That it is gone for good, a sender would take as the fate of the call.
+    """
+    try:
+        yield
+    except KeyDestroyed as error:
+        keks.forget()
+        raise KeyReplaced from error
 
 
 def _unwrap(row: StoredKey, duty: Duty) -> bytes:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
 
 from recordings.errors import AlreadyErased, NoSuchRecording
 
@@ -325,9 +326,9 @@ class StoredKey(models.Model):
 class KeyWorkKind(models.TextChoices):
     """Why a key-encryption key gets a new version."""
 
-    ROTATE = "rotate", "New version"
-    HARDEN = "harden", "New version, older ones destroyed"
-    REPLACE = "replace", "Replaced because it may be known to others"
+    ROTATE = "rotate", _("New version")
+    HARDEN = "harden", _("New version, older ones destroyed")
+    REPLACE = "replace", _("Replaced because it may be known to others")
 
 
 class KeyWork(models.Model):

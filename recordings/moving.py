@@ -13,7 +13,7 @@ from django.db.models import F
 from audit import trail
 from audit.actions import Action
 from audit.actor import Actor, Ref
-from recordings import fields, keys
+from recordings import fields, keks, keys
 from recordings.models import Details, Party, Recording, State, StoredKey
 from vault.crypto.errors import NotAuthentic
 from vault.errors import Refusal
@@ -43,9 +43,16 @@ def move_keys(*, now: datetime) -> int:
 
 
 def move(recording_id: UUID, *, actor: Actor, now: datetime) -> bool:
-    """Wrap a recording's keys under the month of its planned end, and index it there; say if it was moved."""
+    """Wrap a recording's keys under the month of its planned end, and index it there; say if it was moved.
+
+    Where the keys of that month have been destroyed, it is ``open``, and the plan says so too.
+    """
     recording = Recording.objects.require_kept(recording_id)
-    month = recording.planned_month
+    planned = recording.planned_month
+    month = keks.usable_month(planned)
+    if month == recording.key_month:
+        Recording.objects.filter(pk=recording_id, planned_month=planned).update(planned_month=month)
+        return False
     moved = keys.moved_to(recording_id, month)
     details = fields.open_details(recording)
     with transaction.atomic(durable=True):
@@ -53,12 +60,12 @@ def move(recording_id: UUID, *, actor: Actor, now: datetime) -> bool:
         there = StoredKey.objects.select_for_update().filter(recording_id=recording_id)
         # A key that came or a plan that changed meanwhile: the next sweep begins again. One that was wrapped
         # under a newer version of its old key is the same key: what was made of it here holds.
-        if recording.planned_month != month or {row.pk for row in there} != {row.pk for row in moved}:
+        if recording.planned_month != planned or {row.pk for row in there} != {row.pk for row in moved}:
             return False
         StoredKey.objects.bulk_update(moved, ["kek", "kek_version", "wrapped"])
         _index(recording_id, details, month)
-        before, recording.key_month = recording.key_month, month
-        recording.save(update_fields=["key_month"])
+        before, recording.key_month, recording.planned_month = recording.key_month, month, month
+        recording.save(update_fields=["key_month", "planned_month"])
         trail.record(
             Action.KEY_MOVED,
             actor=actor,

@@ -14,7 +14,7 @@ from uuid import UUID
 
 import structlog
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef, Q
+from django.db.models import Case, Exists, F, OuterRef, Q, Value, When
 from django.db.models.functions import Now
 
 from audit import trail
@@ -76,8 +76,13 @@ def claim(states: Collection[ErasureState], *, actor: Actor, limit: int) -> list
     _give_up([row for row in rows if row.tries >= TRIES], actor=actor)
     taken = [row for row in rows if row.tries < TRIES]
     mine = Erasure.objects.filter(pk__in=[row.pk for row in taken])
-    mine.update(lease_until=Now() + LEASE, fence=F("fence") + 1, tries=F("tries") + 1)
-    mine.filter(state__in=(ErasureState.DUE, ErasureState.HELD)).update(state=ErasureState.CLAIMED)
+    # In one statement: a row that is changed twice in a transaction has its foreign key checked, which waits for
+    # whoever has the recording; and who erases by hand has it, and waits for this.
+    first = Case(
+        When(state__in=(ErasureState.DUE, ErasureState.HELD), then=Value(ErasureState.CLAIMED)),
+        default=F("state"),
+    )
+    mine.update(lease_until=Now() + LEASE, fence=F("fence") + 1, tries=F("tries") + 1, state=first)
     return [Claim(row.pk, row.fence + 1) for row in taken]
 
 

@@ -12,6 +12,7 @@ import structlog
 from django.conf import settings
 from django.db import transaction
 
+from audit import subjects
 from audit.actor import Actor
 from recordings import keks, key_work, keys
 from recordings.models import KeyWorkKind, Recording, State
@@ -32,19 +33,31 @@ _THE_HOUSES = ("accounts", "exports", "ledger")  # of no month, needed as long a
 log = structlog.get_logger("retention.key_months")
 
 
-def months_needed(now: datetime) -> list[str]:
-    """Return the months in which calls that arrive from now until ``AHEAD`` will end, and ``open``."""
-    ours = house()
+def months_needed(now: datetime, *, since: datetime | None = None) -> list[str]:
+    """Return the months in which calls that arrive from now until ``AHEAD`` will end, and ``open``.
+
+    :param since: when the oldest call began that is still to arrive, as with an archive; now, unless given.
+    """
+    ours, since = house(), since or now
     periods = [rule.keep_at_most for rule in rules_in_force()]
     periods += [rule.keep_at_least for rule in rules_in_force() if rule.keep_at_least is not None]
-    spans = [(now, now + AHEAD + ours.quarantine)]
-    spans += [(end_of(now, period, ours.zone), end_of(now + AHEAD, period, ours.zone)) for period in periods]
+    spans = [(since, now + AHEAD + ours.quarantine)]
+    spans += [
+        (end_of(since, period, ours.zone), end_of(now + AHEAD, period, ours.zone)) for period in periods
+    ]
     return [*sorted({month for span in spans for month in _months(*span)}), keys.OPEN_MONTH]
 
 
-def make_ahead(*, actor: Actor, now: datetime) -> int:
-    """Make the keys and local masters that calls will need, and tell of all new keys; return how many are new."""
-    for month in months_needed(now):
+def make_ahead(*, actor: Actor, now: datetime, since: datetime | None = None) -> int:
+    """Make the keys and local masters that calls will need, and tell of all new keys; return how many are new.
+
+    :param since: as of ``months_needed``.
+    """
+    for day in range(0, AHEAD.days + 1, 31):
+        subjects.prepare_month(
+            now + timedelta(days=day), ahead=True
+        )  # this month's too: the first event needs it
+    for month in months_needed(now, since=since):
         if keks.usable_month(month) != month:
             continue  # destroyed before its time: its calls come under the open key
         for name in (keys.kek_for_audio(month), keys.kek_for_fields(month)):
@@ -84,6 +97,8 @@ def harden_due(*, actor: Actor, now: datetime) -> int:
 def destroy_passed(*, actor: Actor) -> int:
     """Destroy the keys of months that have passed and on which nothing lives; return how many.
 
+    And again what the service has got back from a backup since.
+
     :raises ClockDoubted: if the database's clock jumped.
     """
     at = clock_guard.check(actor=actor)
@@ -94,9 +109,10 @@ def destroy_passed(*, actor: Actor) -> int:
         try:
             with transaction.atomic(durable=True):
                 keks.close(kek.name, why="schedule", actor=actor, now=clock_guard.recheck())
-        except keks.KeyLivesOn:
-            log.info("something has come under a key whose month has passed", key=kek.name)
-    return keks.destroy_closed(actor=actor, now=clock.database_now())
+        except (keks.KeyLivesOn, keks.KeyNotInUse):
+            log.info("another run has closed a key, or something has come under it", key=kek.name)
+    now = clock.database_now()
+    return keks.destroy_closed(actor=actor, now=now) + keks.destroy_again(actor=actor, now=now)
 
 
 _OPEN = frozenset({keys.kek_for_audio(keys.OPEN_MONTH), keys.kek_for_fields(keys.OPEN_MONTH)})

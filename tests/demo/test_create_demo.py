@@ -18,13 +18,15 @@ from recordings.models import Recording, Rendition
 from recordings.search import CallFilters
 from vault.access import tokens
 from vault.access.models import Team, User
+from vault.approvals.models import Approval
 from vault.crypto.container import CopyKind
 from vault.demo import calls, keepsake, organisation
 from vault.demo.one_time_codes import code_at
+from vault.kms.models import Kek
 
 
 def test_create_demo_shows_every_state_and_is_harmless_when_repeated(
-    fresh_database, own_directory, var, capsys
+    fresh_database, own_directory, own_keyring, var, capsys
 ):
     call_command("create_demo")
 
@@ -52,9 +54,15 @@ def test_create_demo_shows_every_state_and_is_harmless_when_repeated(
     assert lengths[0] < 15_000
     assert 540_000 < lengths[-1] <= 660_000
 
+    assert not Kek.objects.filter(made_ahead=False).exists()
+    assert {kek.name[:5] for kek in Kek.objects.filter(hardened_at__isnull=False)} == {"audio", "field"}
+    assert Kek.objects.filter(state="destroyed").count() >= 4
+    assert {asked.kind for asked in Approval.objects.waiting(now)} == {"hold.release", "account.role"}
+
     before = list(Recording.objects.order_by("pk").values_list("pk", "state"))
     call_command("create_demo")
     assert list(Recording.objects.order_by("pk").values_list("pk", "state")) == before
+    assert Approval.objects.count() == 2
     assert User.objects.count() == len(organisation.PEOPLE)
 
     ines = User.objects.get(email="ines.verhoeven@harbourvale.example")

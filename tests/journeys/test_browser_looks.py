@@ -54,6 +54,9 @@ def addresses(home: house.House, call: Recording, quarantined: Recording) -> lis
         ("/people/", home.administrator),
         ("/teams/", home.administrator),
         ("/tokens/", home.administrator),
+        ("/keys/", home.administrator),
+        (f"/keys/audio-{call.key_month}/", home.administrator),
+        ("/approvals/", home.dpo),
     ]
 
 

@@ -59,6 +59,7 @@ def test_a_call_goes_through_its_life_with_each_token_where_it_belongs(db, setti
 
     with only(Duty.INGEST):
         recording = calls.bring_in(exchange, audio=audio)
+        Recording.objects.filter(pk=recording.pk).update(planned_month="2027-11")
         for refused in (hear, lambda each: moving.move(each.pk, actor=exchange, now=calls.NOW)):
             with pytest.raises(DutyNotGiven):
                 refused(recording)
@@ -66,7 +67,6 @@ def test_a_call_goes_through_its_life_with_each_token_where_it_belongs(db, setti
         assert hear(recording) == audio
 
     settings.RECORDING_SCHEDULER = "tests.recordings.calls.plan_later"
-    Recording.objects.filter(pk=recording.pk).update(planned_month="2027-11")
     with only(Duty.INGEST, Duty.MOVING):  # the fields are wrapped by local masters
         assert moving.move(recording.pk, actor=exchange, now=calls.NOW)
     row = key_of_audio(recording)

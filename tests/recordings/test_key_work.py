@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from uuid import uuid4
+
 import pytest
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, OperationalError, connection, transaction
 
 from audit.actions import Action
 from audit.actor import Actor
@@ -13,7 +16,7 @@ from tests.recordings import calls
 from tests.recordings.calls import NOW, bring_in, wav
 from tests.recordings.test_sweeps import Broken
 from tests.trail import events
-from vault import kms
+from vault import clock, kms
 from vault.crypto.container import CopyKind
 from vault.kms import Duty, KeyManagementUnavailable, UnwrapRefused, masters
 from vault.kms.models import Kek, Master
@@ -79,7 +82,8 @@ def test_hardening_makes_a_stolen_copy_of_the_key_store_worthless_for_what_was_e
     with pytest.raises(UnwrapRefused):
         kms.service(Duty.PLAYBACK).unwrap(stolen.kek, bytes(stolen.wrapped), context)
     assert [heard(each) for each in three[1:]] == [wav(0.3), wav(0.4)]
-    assert Kek.objects.get(pk=NAME).hardened_at == NOW
+    kek = Kek.objects.get(pk=NAME)
+    assert kek.hardened_at == kek.rotated_at is not None
 
 
 def test_the_masters_of_a_months_fields_are_wrapped_again_too(three):
@@ -137,6 +141,74 @@ def test_a_service_that_has_lost_the_new_version_stops_the_work(three, monkeypat
 
     assert KeyWork.objects.get().stuck_at == NOW
     assert [heard(each) for each in three] == [wav(0.2), wav(0.3), wav(0.4)]
+
+
+def test_a_version_that_the_service_does_not_have_gives_up_no_older_one_and_stops_no_other_work(
+    three, exchange
+):
+    """As after the service was put back from a backup, for a key on which nothing lives."""
+    kms.keks.ensure("audio-2031-01")
+    begin(name="audio-2031-01")
+    KeyWork.objects.update(version=7)
+    begin(KeyWorkKind.ROTATE)
+
+    assert carry_on() == 3
+
+    assert KeyWork.objects.get(kek="audio-2031-01").stuck_at == NOW
+    assert Kek.objects.get(pk="audio-2031-01").oldest_version == 1
+
+
+def test_work_on_which_the_database_refuses_something_does_not_stop_the_others(three, monkeypatch):
+    kms.keks.ensure("audio-2031-01")
+    begin(name="audio-2031-01")
+    begin(KeyWorkKind.ROTATE)
+    real = key_work._make_version
+
+    def deadlock(work, **given):
+        if work.kek != NAME:
+            raise OperationalError("deadlock detected")
+        real(work, **given)
+
+    monkeypatch.setattr(key_work, "_make_version", deadlock)
+
+    assert carry_on() == 3
+
+
+def test_what_was_erased_while_keys_were_being_wrapped_again_waits_for_the_next_hardening(three):
+    """A copy of the key store from in between holds it under the version that stays."""
+    work = begin()
+    for _ in ("the new version", "all that is there"):
+        key_work._step(work, actor=JOB, now=NOW)
+    in_between = clock.database_now()
+
+    key_work.carry_on(actor=JOB, now=clock.database_now())
+
+    assert KeyWork.objects.get().finished_at is not None
+    assert Kek.objects.get(pk=NAME).hardened_at < in_between
+
+
+def test_wrapping_again_waits_for_nobody_who_has_a_key_in_hand(fresh_database):
+    """Whoever moves or erases locks keys in another order: waiting for each other would end one of them."""
+    recording_id = uuid4()
+    kms.keks.ensure(NAME)
+    rows = [keys.new_data_key(recording_id, CopyKind.ORIGINAL, month="2027-02", now=NOW)[0] for _ in range(3)]
+    StoredKey.objects.bulk_create(rows)
+    begin(KeyWorkKind.ROTATE)
+
+    def work() -> int:
+        try:
+            return carry_on()
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as pool, transaction.atomic():
+        StoredKey.objects.select_for_update().get(pk=rows[1].pk)
+        pool.submit(work).result(timeout=10)
+        assert sorted(StoredKey.objects.values_list("kek_version", flat=True)) == [1, 2, 2]
+    carry_on()
+
+    assert set(StoredKey.objects.values_list("kek_version", flat=True)) == {2}
+    assert KeyWork.objects.get().finished_at == NOW
 
 
 def test_the_database_stores_nothing_under_a_version_that_was_given_up(three):
@@ -214,6 +286,18 @@ def test_trying_all_keys_finds_the_one_that_opens_another_object(three):
 
     assert key_check.check_keys(NAME, actor=JOB, now=NOW) == key_check.Checked(3, (three[0].pk,))
     assert [event.outcome for event in events(Action.KEY_VERIFIED)] == ["done", "failed"]
+
+
+def test_trying_the_key_of_fields_tries_its_masters_and_what_they_wrap(three):
+    found = key_check.check_keys("fields-2027-02", actor=JOB, now=NOW)
+    assert (found.tried, found.unreadable, found.masters, found.lost_masters) == (3, (), 3, ())
+    changed = Master.objects.get(name="index-number/2027-02")
+    changed.wrapped = bytes(Master.objects.get(name="fields/2027-02").wrapped)
+    changed.save()
+
+    found = key_check.check_keys("fields-2027-02", actor=JOB, now=NOW)
+
+    assert (found.unreadable, found.lost_masters) == ((), ("index-number/2027-02",))
 
 
 _KEY_ACTIONS = [

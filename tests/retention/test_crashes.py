@@ -10,7 +10,7 @@ from uuid import uuid4
 
 import psycopg
 import pytest
-from django.db import connections
+from django.db import connection, connections
 from django.db.models.functions import Now
 
 from audit import trail
@@ -223,6 +223,14 @@ def test_what_somebody_erases_at_this_moment_is_noticed_later(fresh_database):
         somebody.execute("SELECT FROM recordings_recording WHERE id = %s FOR UPDATE", [due.pk])
         assert claims.notice_due() == 0
     assert claims.notice_due() == 1
+    with (
+        psycopg.connect(fresh_database.environment["DATABASE_URL"]) as somebody,
+        connection.cursor() as cursor,
+    ):
+        somebody.execute("SELECT FROM recordings_recording WHERE id = %s FOR UPDATE", [due.pk])
+        # Claiming waits for nobody who has a recording: they wait for the erasure, and so for this.
+        cursor.execute("SET lock_timeout = '5s'")
+        assert len(claims.claim(BEFORE_DESTRUCTION, actor=SWEEPER, limit=1)) == 1
     masters.forget_all()
 
 

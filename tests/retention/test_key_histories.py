@@ -19,14 +19,14 @@ from uuid import UUID
 
 import pytest
 from cryptography.cobblestone import Cobblestone256Encryptor
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from audit.actor import Actor
 from recordings import expiry, keks, key_work, keys, moving, reading
 from recordings.facts import CallFacts, Plan
-from recordings.models import KeyWorkKind, Recording, Rendition, StoredKey
+from recordings.models import KeyWork, KeyWorkKind, Recording, Rendition, StoredKey
 from retention import erasure, holds, key_months
 from retention.models import Ground
 from tests import databases
@@ -40,7 +40,7 @@ from vault.crypto import container
 from vault.crypto import fields as sealed_fields
 from vault.crypto.container import CopyKind
 from vault.errors import Refusal
-from vault.kms import files, masters
+from vault.kms import Duty, files, masters
 from vault.kms import keks as books
 from vault.kms.keyring import Keyring
 from vault.kms.models import Kek, KekState
@@ -83,6 +83,8 @@ class World:
         self.erased: set[UUID] = set()
         self.held: set[UUID] = set()
         self.stolen: dict[UUID, StoredKey] = {}
+        books.ensure("ledger")
+        self.in_the_ledger = kms.service(Duty.INGEST).wrap("ledger", bytes(32), b"an entry")
 
     def ingest(self, at: int, other: int) -> None:
         World.month = MONTHS[other % len(MONTHS)]
@@ -130,6 +132,30 @@ class World:
             keks.close(f"{use}-{MONTHS[other % len(MONTHS)]}", why="by hand", actor=JOB, now=NOW)
         keks.destroy_closed(actor=JOB, now=NOW)
 
+    def write_the_books(self, at: int, other: int) -> None:
+        """Do what the application's database account can do by plain SQL; the jobs then act on it."""
+        names = list(Kek.objects.order_by("pk").values_list("pk", flat=True))
+        with suppress(IntegrityError, IndexError), transaction.atomic():
+            kek = Kek.objects.filter(pk=names[at % max(len(names), 1)])
+            kek.update(state=KekState.CLOSING, closed_at=NOW)
+        with suppress(IntegrityError), transaction.atomic():
+            KeyWork.objects.create(kek="ledger", kind=KeyWorkKind.HARDEN, asked_at=NOW, moved_at=NOW)
+        keks.destroy_closed(actor=JOB, now=NOW)
+        key_work.carry_on(actor=JOB, now=NOW)
+
+    def bring_the_service_back(self, at: int, other: int) -> None:
+        """Put back a copy of the keyring in which what was destroyed since still is; a sweep destroys it again."""
+        from django.conf import settings as product
+
+        files_ = [Path(product.KMS_KEYRING), Path(product.KMS_MASTER_FILE)]
+        if not files_[0].exists():
+            return
+        copy = [file.read_bytes() for file in files_]
+        self.end_months(at, other)
+        for file, content in zip(files_, copy, strict=True):
+            file.write_bytes(content)
+        self.end_months(at, other)
+
     def steal(self, at: int, other: int) -> None:
         """Copy the key store, as a backup does."""
         self.stolen |= {row.pk: row for row in StoredKey.objects.exclude(kind=keys.FIELDS)}
@@ -172,6 +198,7 @@ class World:
 
     def check_stolen(self) -> None:
         """See that a stolen key store opens nothing erased, once its keys were hardened or are gone."""
+        key_months.destroy_passed(actor=JOB)
         for _ in range(3):
             key_work.carry_on(actor=JOB, now=NOW)
             moving.move_keys(now=NOW)
@@ -187,6 +214,13 @@ class World:
                 with pytest.raises((kms.UnwrapRefused, kms.KeyDestroyed)):
                     keys.unwrap_stored(row)
 
+    def check_takes_in(self) -> None:
+        """See that a call whose end is not known can still come, and what the ledger holds be opened."""
+        World.month = "open"
+        audio = calls.wav(0.01 * (1 + len(self.spoken)))
+        assert calls.bring_in(self.exchange, audio=audio).pk
+        assert kms.service(Duty.INGEST).unwrap("ledger", self.in_the_ledger, b"an entry") == bytes(32)
+
 
 ACTIONS = [
     *[World.ingest] * 4,
@@ -199,6 +233,8 @@ ACTIONS = [
     World.sweep,
     World.end_months,
     World.close,
+    World.write_the_books,
+    World.bring_the_service_back,
     World.steal,
     World.restart,
 ]
@@ -237,6 +273,7 @@ def test_whatever_happens_what_is_kept_opens_and_what_is_erased_never_does(
             fate.left = 0
             world.check()
         world.check_stolen()
+        world.check_takes_in()
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from io import StringIO
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -15,7 +16,7 @@ from audit.actions import Action
 from audit.actor import Actor
 from recordings import keks, key_work, keys, moving, reading
 from recordings.errors import KeyReplaced
-from recordings.models import KeyWork, KeyWorkKind, Recording, StoredKey
+from recordings.models import Details, KeyWork, KeyWorkKind, Recording, StoredKey
 from retention import clock_guard, erasure, holds, key_months
 from retention.errors import ClockDoubted
 from retention.models import Ground
@@ -25,7 +26,7 @@ from tests.retention.conftest import NOW, due_call, make_policy, run_sweep
 from tests.trail import events
 from vault import kms
 from vault.crypto.container import CopyKind
-from vault.kms import Duty, KeyDestroyed
+from vault.kms import Duty, KeyDestroyed, KeyMissing
 from vault.kms import keks as books
 from vault.kms.models import Kek, KekState, Master
 
@@ -113,6 +114,48 @@ def test_a_new_version_that_was_on_its_way_ends_with_its_key(passed):
     assert KeyWork.objects.get().finished_at is not None
 
 
+def test_what_the_service_has_again_from_a_backup_is_destroyed_again(passed, exchange, settings):
+    """Else a restored snapshot of the service would open what was erased."""
+    hardened = "audio-open"
+    books.ensure(hardened)
+    key_work.begin(hardened, KeyWorkKind.ROTATE, actor=JOB, now=NOW)
+    key_work.carry_on(actor=JOB, now=NOW)
+    files = [Path(settings.KMS_KEYRING), Path(settings.KMS_MASTER_FILE)]
+    before = [file.read_bytes() for file in files]
+    run_sweep()
+    assert destroy_passed() == 2
+    key_work.begin(hardened, KeyWorkKind.HARDEN, actor=JOB, now=NOW)
+    key_work.carry_on(actor=JOB, now=NOW)
+    kms.service(Duty.ROTATION).rotate(hardened)
+    for file, content in zip(files, before, strict=True):
+        file.write_bytes(content)
+    kms.service(Duty.ROTATION).rotate(hardened)  # until it has the version that the books ask for
+    versions = {info.name: info.versions for info in kms.service(Duty.ROTATION).describe()}
+    assert (versions[f"audio-{PASSED}"], versions[hardened]) == (1, 3)
+
+    assert destroy_passed() == 3
+
+    versions = {info.name: info.versions for info in kms.service(Duty.ROTATION).describe()}
+    assert (versions[f"audio-{PASSED}"], versions[f"fields-{PASSED}"], versions[hardened]) == (0, 0, 1)
+    assert [event.target_id for event in events(Action.KEY_DESTROYED)][2:] == [
+        f"audio-{PASSED}",
+        f"fields-{PASSED}",
+    ]
+    assert destroy_passed() == 0
+
+
+def test_that_a_key_was_not_in_the_service_is_not_told_as_its_destruction(passed, monkeypatch):
+    run_sweep()
+    with transaction.atomic():
+        keks.close(f"audio-{PASSED}", why="by hand", actor=JOB, now=NOW)
+    monkeypatch.setattr(kms.service(Duty.DESTRUCTION), "destroy", _missing)
+
+    assert keks.destroy_closed(actor=JOB, now=NOW) == 1
+
+    (event,) = events(Action.KEY_DESTROYED)
+    assert b'"not-in-the-service"' in bytes(event.entry)
+
+
 def test_a_held_recordings_keys_outlive_their_month(passed, katrien):
     holds.place_hold(passed.pk, reason="Claim 12 is before the court.", actor=katrien, now=NOW)
     run_sweep()
@@ -191,6 +234,58 @@ def test_a_key_that_was_closed_takes_nothing_in_and_a_call_of_that_month_comes_u
     assert StoredKey.objects.get(recording_id=recording.pk, kind=CopyKind.ORIGINAL).kek == "audio-open"
 
 
+def test_keys_on_their_way_to_a_month_whose_key_is_gone_go_to_the_open_key_instead(passed):
+    books.ensure("audio-2027-11")
+    with transaction.atomic():
+        Recording.objects.filter(pk=passed.pk).update(planned_month="2027-11")
+        keks.close("audio-2027-11", why="by hand", actor=JOB, now=NOW)
+    books.forget()
+
+    assert [moving.move_keys(now=NOW), moving.move_keys(now=NOW)] == [1, 0]
+
+    passed.refresh_from_db()
+    assert passed.key_month == passed.planned_month == "open"
+    Recording.objects.filter(pk=passed.pk).update(planned_month="2027-11")
+    assert moving.move_keys(now=NOW) == 0
+    passed.refresh_from_db()
+    assert passed.planned_month == "open"
+    assert len(events(Action.KEY_MOVED)) == 2
+
+
+def test_one_that_is_erased_while_its_keys_move_does_not_stop_the_others(passed, exchange, katrien, monkeypatch):
+    second = due_call(exchange)
+    Recording.objects.update(planned_month="2027-11")
+    first, second = sorted((passed.pk, second.pk))
+    real = moving.fields.open_details
+
+    def erased_meanwhile(recording):
+        if recording.pk == first:
+            Details.objects.filter(pk=first).delete()
+        return real(recording)
+
+    monkeypatch.setattr(moving.fields, "open_details", erased_meanwhile)
+
+    assert moving.move_keys(now=NOW) == 1
+    assert Recording.objects.get(pk=second).key_month == "2027-11"
+
+
+def test_a_call_for_a_key_that_was_destroyed_a_moment_ago_is_asked_for_again_not_refused_for_good(
+    north, exchange, katrien, monkeypatch
+):
+    """What this process knew a minute ago would say 410, and an exchange that hears that sends the call nowhere."""
+    make_policy(katrien, keep_at_most=Period(1, "years"))
+    books.ensure("audio-2027-11")
+    books.closed()
+    with transaction.atomic():
+        keks.close("audio-2027-11", why="by hand", actor=JOB, now=NOW)
+    keks.destroy_closed(actor=JOB, now=NOW)
+
+    with pytest.raises(KeyReplaced):
+        calls.bring_in(exchange)
+
+    assert calls.bring_in(exchange).key_month == "open"
+
+
 def test_a_call_whose_key_is_closed_at_the_last_moment_is_refused_and_leaves_nothing(
     north, exchange, katrien, monkeypatch
 ):
@@ -239,6 +334,33 @@ def test_only_a_months_key_can_be_destroyed(north, exchange, katrien):
             keks.close(name, why="by hand", actor=JOB, now=NOW)
 
 
+@pytest.mark.parametrize(
+    "name", ["audio-open", "fields-open", "ledger", "exports", "accounts", "trail-2026-12"]
+)
+def test_the_database_lets_no_job_destroy_a_key_that_is_needed_for_good(db, name):
+    """The account that serves requests may write the books; what stands there as closed a job destroys."""
+    books.ensure(name)
+
+    with pytest.raises(IntegrityError, match="possible"), transaction.atomic():
+        Kek.objects.filter(pk=name).update(state=KekState.CLOSING, closed_at=NOW)
+    with pytest.raises(IntegrityError, match="possible"), transaction.atomic():
+        Kek.objects.create(name="audio-2031-01", state=KekState.CLOSING, closed_at=NOW)
+
+    assert keks.destroy_closed(actor=JOB, now=NOW) == 0
+
+
+@pytest.mark.parametrize("name", ["ledger", "exports"])
+def test_work_that_only_the_database_asked_for_destroys_no_version_that_is_needed_elsewhere(db, name):
+    books.ensure(name)
+    wrapped = kms.service(Duty.INGEST).wrap(name, bytes(32), b"an object of the ledger")
+    KeyWork.objects.create(kek=name, kind=KeyWorkKind.HARDEN, asked_at=NOW, moved_at=NOW)
+
+    key_work.carry_on(actor=JOB, now=NOW)
+
+    assert KeyWork.objects.get().stuck_at == NOW
+    assert kms.service(Duty.INGEST).unwrap(name, wrapped, b"an object of the ledger") == bytes(32)
+
+
 def test_storing_a_key_and_closing_its_key_meet_never_both(fresh_database):
     """Whoever comes second waits, and then sees what the first has done."""
     books.ensure("audio-2027-11")
@@ -268,10 +390,10 @@ def test_the_command_shows_does_and_drills(passed, exchange):
     listed = run("list")
     assert f"audio-{PASSED}" in listed
 
-    assert "version 2, 1 data keys wrapped again" in run("rotate", f"audio-{PASSED}")
+    assert "version 2, 1 data keys and every local master wrapped again" in run("rotate", f"audio-{PASSED}")
     drilled = run("replace", f"audio-{PASSED}")
     assert "version 3" in drilled
-    assert "1 data keys tried, 0 unreadable" in drilled
+    assert "1 data keys and 0 local masters tried, 0 unreadable" in drilled
     run_sweep()
     assert "destroyed 2 keys" in run("end")
     assert "destroyed" in run("list")
@@ -279,6 +401,27 @@ def test_the_command_shows_does_and_drills(passed, exchange):
         run("harden", f"audio-{PASSED}")
     with pytest.raises(CommandError, match="no-such-key"):
         run("check", "audio-1999-01")
+
+
+def test_the_command_fails_where_work_is_given_up_and_goes_on_when_the_key_is_put_back(passed):
+    there = StoredKey.objects.get(kek=f"audio-{PASSED}")
+    StoredKey.objects.filter(pk=there.pk).update(wrapped=bytes(there.wrapped)[:-1] + b"x")
+
+    with pytest.raises(CommandError, match=f"audio-{PASSED}"):
+        run("harden", f"audio-{PASSED}")
+    with pytest.raises(CommandError, match=str(passed.pk)):
+        run("check", f"audio-{PASSED}")
+    StoredKey.objects.filter(pk=there.pk).update(wrapped=bytes(there.wrapped))
+
+    assert "version 2, 1 data keys" in run("retry", f"audio-{PASSED}")
+
+
+def test_keys_are_made_ahead_for_an_archive_too(katrien):
+    make_policy(katrien, keep_at_most=Period(7, "years"))
+
+    run("ahead", "--since", "2021-05-03")
+
+    assert Kek.objects.filter(pk="audio-2028-05", made_ahead=True).exists()
 
 
 def run(*words: str) -> str:
@@ -289,6 +432,10 @@ def run(*words: str) -> str:
 
 class _Killed(BaseException):
     """The process is gone."""
+
+
+def _missing(name: str) -> None:
+    raise KeyMissing
 
 
 def _doubt():

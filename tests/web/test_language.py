@@ -26,6 +26,8 @@ from tests.recordings import calls
 from vault import clock
 from vault.access.models import Team
 from vault.access.roles import Role, permissions_of
+from vault.approvals.models import Approval
+from vault.crypto.container import CopyKind
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("audit", "privacy", "recordings", "retention", "vault")
@@ -120,6 +122,21 @@ def call(team, settings) -> Recording:
     return calls.bring_in(exchange, said=said, now=clock.now())
 
 
+@pytest.fixture
+def named(team, call) -> dict[str, object]:
+    """What the addresses of pages name: a call, a copy of it and its key, somebody, and a request about them."""
+    administrator = people.client_of(people.make_person(Role.ADMINISTRATOR, name="Bram de Groot"))
+    asking = f"/approvals/ask/account.role/{call.agent_id}/?role=dpo"
+    administrator.post(asking, {"reason": "Vervangt Karin tijdens haar verlof"})
+    return {
+        "call": call.pk,
+        "copy": call.renditions.get(kind=CopyKind.ORIGINAL).pk,
+        "kek": f"audio-{call.key_month}",
+        "person": call.agent_id,
+        "asked": Approval.objects.get().pk,
+    }
+
+
 PAGES = [
     (Role.SUPERVISOR, "/recordings/"),
     (Role.SUPERVISOR, "/recordings/{call}/"),
@@ -140,19 +157,30 @@ PAGES = [
     (Role.DPO, "/retention/holds/"),
     (Role.DPO, "/retention/holds/new/"),
     (Role.DPO, "/retention/erasures/"),
+    (Role.DPO, "/approvals/"),
+    (Role.DPO, "/approvals/{asked}/"),
+    (Role.DPO, "/approvals/ask/data-key.export/{copy}/"),
     (Role.ADMINISTRATOR, "/people/"),
+    (Role.ADMINISTRATOR, "/people/{person}/"),
     (Role.ADMINISTRATOR, "/people/invite/"),
     (Role.ADMINISTRATOR, "/teams/"),
     (Role.ADMINISTRATOR, "/tokens/"),
+    (Role.ADMINISTRATOR, "/keys/"),
+    (Role.ADMINISTRATOR, "/keys/{kek}/"),
 ]
 
 
+ANSWERS = {(Role.SUPERVISOR, "/trail/"): 403, (Role.SUPERVISOR, "/nothing-here/"): 404}
+
+
 @pytest.mark.parametrize(("role", "path"), PAGES, ids=[f"{role} {path}" for role, path in PAGES])
-def test_a_page_in_dutch_holds_no_english(role, path, team, call):
+def test_a_page_in_dutch_holds_no_english(role, path, team, named):
     reader = _in_dutch(people.client_of(people.make_person(role, teams=[team], name="Ina Verhoef")))
 
-    page = reader.get(path.format(call=call.pk)).content.decode()
+    answer = reader.get(path.format(**named))
+    page = answer.content.decode()
 
+    assert answer.status_code == ANSWERS.get((role, path), 200)
     assert '<html lang="nl"' in page
     assert not _english(page)
 

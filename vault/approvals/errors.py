@@ -93,7 +93,7 @@ class AskerGone(Conflict):
     """Who asked was disabled, or has another role now."""
 
     code = "asker-gone"
-    title = _("Who asked for this may not do so any more")
+    title = _("The person who asked for this may not do so any more")
 
 
 class NoLongerPossible(Conflict):

@@ -25,5 +25,5 @@ class DecideForm(forms.Form):
         max_length=1000,
         required=False,
         widget=forms.Textarea(attrs={"rows": 2}),
-        help_text=_("Who asked reads them; kept sealed. Needed to refuse."),
+        help_text=_("The person who asked reads them; kept sealed. Needed to refuse."),
     )

@@ -59,6 +59,7 @@ class Kind(ABC):
     ask: ClassVar[Permission]
     decide: ClassVar[Permission]
     carried_out: ClassVar[CarriedOut] = CarriedOut.ON_APPROVAL
+    sends_file: ClassVar[bool] = False  # whether what comes of it is a file, after which the page stays
 
     @abstractmethod
     def check(self, asked: Approval, *, asker: Actor) -> None:

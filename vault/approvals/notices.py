@@ -21,8 +21,9 @@ def tell_deciders(request: HttpRequest, asked: Approval) -> None:
     link = request.build_absolute_uri(reverse("approvals:approval", args=[asked.pk]))
     for person in deciders(kinds.require(asked.kind), asked.target_id, asker=actor_of(request)):
         with translation.override(person.language):
+            subject = _("Something waits for your decision")  # within an f-string it is not gathered
             message = EmailMessage(
-                subject=f"[{settings.ORGANISATION}] {_('Something waits for your decision')}",
+                subject=f"[{settings.ORGANISATION}] {subject}",
                 body=_("Somebody has asked for what nobody does alone. Read it and decide here:")
                 + f"\n\n{link}\n",
                 to=[person.email],

@@ -19,7 +19,6 @@ from vault.access.gate import requires
 from vault.approvals import asking, deciding, kinds, notices, reading, words
 from vault.approvals.errors import NoLongerPossible
 from vault.approvals.forms import AskForm, DecideForm
-from vault.approvals.kinds import CarriedOut
 from vault.approvals.models import OPEN, Approval, State
 from vault.permissions import Permission
 
@@ -88,7 +87,7 @@ def decide(request: HttpRequest, approval_id: UUID) -> HttpResponse:
     form = DecideForm(request.POST)
     is_approval = request.POST.get("decision") == "approve"
     if form.is_valid() and not is_approval and not form.cleaned_data["said"].strip():
-        form.add_error("said", _("Say why you refuse: who asked has to understand it."))
+        form.add_error("said", _("Say why you refuse: the person who asked has to understand it."))
     if not form.is_valid():
         return _render(request, approval_id, form=form)
     said = form.cleaned_data["said"]
@@ -104,7 +103,7 @@ def decide(request: HttpRequest, approval_id: UUID) -> HttpResponse:
     if asked.state == State.DONE:
         messages.success(request, _("You approved, and it is carried out."))
     else:
-        messages.success(request, _("You approved; who asked can carry it out now, once."))
+        messages.success(request, _("You approved; the person who asked can now carry it out, once."))
     return redirect("approvals:approval", approval_id)
 
 
@@ -149,7 +148,6 @@ def _render(request: HttpRequest, approval_id: UUID, *, form: DecideForm) -> Htt
         "may_decide": may_decide,
         "may_withdraw": is_mine and asked.state in OPEN and not asked.is_expired(now),
         "may_carry_out": is_mine and asked.state == State.APPROVED and not asked.is_expired(now),
-        "is_for_requester": kind.carried_out is CarriedOut.BY_REQUESTER,
         "deciders": reading.deciders(kind, asked.target_id, asker=actor) if is_mine else [],
         "form": form,
     }

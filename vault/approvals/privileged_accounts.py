@@ -115,9 +115,9 @@ class RenewSignIn(_OfAccount):
     code = RENEW_SIGN_IN
     title = gettext_lazy("Make a new link")
     explanation = gettext_lazy(
-        "Once approved, who asked gets a link, once: whoever opens it chooses a new password and second factor"
-        " for this account. The old ones stop working and its sessions end. Ask the person, not the one who"
-        " asks, whether they need it."
+        "Once this is approved, the person who asked gets a link, once: whoever opens it chooses a new password"
+        " and second factor for this account. The old ones stop working and its sessions end. Check with the"
+        " owner of the account, not with the person who asked, that it is needed."
     )
     carried_out = CarriedOut.BY_REQUESTER
 

@@ -11,9 +11,9 @@ from recordings import ingest, lawful_bases, renditions, sidecar
 from recordings.errors import AlreadyErased
 from recordings.lawful_bases import NewBasis
 from recordings.models import Recording
-from retention import erasure, holds
+from retention import erasure, holds, key_months
 from retention.models import Ground
-from vault.demo import calls, dialogues, organisation
+from vault.demo import calls, dialogues, key_life, organisation, waiting
 from vault.demo.calls import CALLS, DemoCall
 from vault.demo.keepsake import Keepsake
 
@@ -33,10 +33,13 @@ def make(keepsake: Keepsake, *, now: datetime, tell: Callable[[int, int], None])
 
     :param tell: is called after each call with its number and how many there are.
     """
+    key_months.make_ahead(actor=organisation.SYSTEM, now=now)  # before the first person is invited
     teams = organisation.make_teams(now=now)
     people = organisation.make_people(teams, keepsake, now=now)
     dpo = organisation.as_actor(people[organisation.DPO.name])
+    administrator = organisation.as_actor(people[organisation.ADMINISTRATOR.name])
     organisation.make_policies(teams, dpo, now=now)
+    key_life.make_for_calls(max(call.ago for call in CALLS), actor=organisation.SYSTEM, now=now)
     exchange = organisation.find_exchange(keepsake, now=now)
     emails = {name: person.email for name, person in people.items()}
     made = 0
@@ -45,6 +48,9 @@ def make(keepsake: Keepsake, *, now: datetime, tell: Callable[[int, int], None])
         tell(number, len(CALLS))
     while renditions.derive_copies(now=now):
         pass
+    key_life.harden_after_erasure(actor=administrator, now=now)
+    key_months.destroy_passed(actor=organisation.SYSTEM)
+    waiting.ask(people[organisation.STAND_IN.name], dpo=dpo, administrator=administrator, now=now)
     return Made(len(people), made)
 
 

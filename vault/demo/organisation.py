@@ -62,6 +62,8 @@ PEOPLE = (
     Person("Petra Vogel", Role.AGENT, (MOVES,), signs_in=False),
 )
 DPO = next(person for person in PEOPLE if person.role is Role.DPO)
+ADMINISTRATOR = next(person for person in PEOPLE if person.role is Role.ADMINISTRATOR)
+STAND_IN = next(person for person in PEOPLE if person.role is Role.REVIEWER)
 
 
 def make_teams(*, now: datetime) -> dict[str, Team]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.db import models
 from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
 
 
 class Master(models.Model):
@@ -22,9 +23,9 @@ class Master(models.Model):
 class KekState(models.TextChoices):
     """Where a key-encryption key stands; it only ever goes forward."""
 
-    ACTIVE = "active", "In use"
-    CLOSING = "closing", "Being destroyed"
-    DESTROYED = "destroyed", "Destroyed"
+    ACTIVE = "active", _("In use")
+    CLOSING = "closing", _("Being destroyed")
+    DESTROYED = "destroyed", _("Destroyed")
 
 
 class Kek(models.Model):
@@ -45,7 +46,9 @@ class Kek(models.Model):
     )
     is_recorded = models.BooleanField(default=False, help_text="That it was made stands in the trail.")
     rotated_at = models.DateTimeField(null=True)
-    hardened_at = models.DateTimeField(null=True, help_text="When its older versions were destroyed last.")
+    hardened_at = models.DateTimeField(
+        null=True, help_text="What was erased before this is beyond its older versions, which are gone."
+    )
     closed_at = models.DateTimeField(null=True)
     destroyed_at = models.DateTimeField(null=True)
 

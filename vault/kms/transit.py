@@ -198,7 +198,9 @@ class Transit:
         if answer.status != 200 or not all(
             needed in may[path] or "root" in may[path] for path, needed in paths.items()
         ):
-            raise KeyManagementUnavailable(_("A token may not do its duty with keys: see its policy."))
+            raise KeyManagementUnavailable(
+                _("The policy of a token does not allow what its duty with keys needs.")
+            )
 
     def _ask(self, method: str, path: str, body: object = None) -> Answer:
         if not _PATH.fullmatch(path):
@@ -308,9 +310,9 @@ def _not_done(answer: Answer) -> Exception:
     if answer.status == 403:
         return DutyNotGiven(
             _(
-                "A token for keys may not do this: it has run out, or see its policy, KMS_MOUNT and KMS_NAMESPACE."
+                "The token may not do this with keys: it has expired, or its policy, KMS_MOUNT or KMS_NAMESPACE is wrong."
             )
         )
     return KeyManagementUnavailable(
-        _("The key management server refused, and does not say why in our terms.")
+        _("The key management server refused for a reason that the vault does not know.")
     )

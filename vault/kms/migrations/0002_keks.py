@@ -24,6 +24,15 @@ CREATE TRIGGER kek_only_goes_forward BEFORE UPDATE ON kms_kek
         OLD.name <> NEW.name OR NEW.oldest_version < OLD.oldest_version
         OR (OLD.state <> 'active' AND NEW.state = 'active') OR (OLD.state = 'destroyed')
     ) EXECUTE FUNCTION kms_forbid();
+-- The jobs destroy what stands here as closed or given up, so the books themselves say what may be.
+CREATE TRIGGER kek_begins_in_use BEFORE INSERT ON kms_kek
+    FOR EACH ROW WHEN (NEW.state <> 'active' OR NEW.oldest_version <> 1) EXECUTE FUNCTION kms_forbid();
+CREATE TRIGGER kek_of_no_month_stays BEFORE UPDATE ON kms_kek
+    FOR EACH ROW WHEN (NEW.state <> 'active' AND NEW.name !~ '^(audio|fields)-[0-9]{4}-[0-9]{2}$')
+    EXECUTE FUNCTION kms_forbid();
+CREATE TRIGGER kek_of_wraps_elsewhere_keeps_its_versions BEFORE UPDATE ON kms_kek
+    FOR EACH ROW WHEN (NEW.oldest_version <> 1 AND NEW.name IN ('ledger', 'exports'))
+    EXECUTE FUNCTION kms_forbid();
 CREATE TRIGGER kek_is_never_deleted BEFORE DELETE ON kms_kek
     FOR EACH ROW EXECUTE FUNCTION kms_forbid();
 CREATE TRIGGER keks_are_not_truncated BEFORE TRUNCATE ON kms_kek
@@ -68,6 +77,9 @@ DROP TRIGGER master_is_under_a_kek_in_use ON kms_master;
 DROP FUNCTION kms_master_needs_a_kek();
 DROP TRIGGER keks_are_not_truncated ON kms_kek;
 DROP TRIGGER kek_is_never_deleted ON kms_kek;
+DROP TRIGGER kek_of_wraps_elsewhere_keeps_its_versions ON kms_kek;
+DROP TRIGGER kek_of_no_month_stays ON kms_kek;
+DROP TRIGGER kek_begins_in_use ON kms_kek;
 DROP TRIGGER kek_only_goes_forward ON kms_kek;
 DROP FUNCTION kms_forbid()
 """
@@ -117,7 +129,10 @@ class Migration(migrations.Migration):
                 ("rotated_at", models.DateTimeField(null=True)),
                 (
                     "hardened_at",
-                    models.DateTimeField(help_text="When its older versions were destroyed last.", null=True),
+                    models.DateTimeField(
+                        help_text="What was erased before this is beyond its older versions, which are gone.",
+                        null=True,
+                    ),
                 ),
                 ("closed_at", models.DateTimeField(null=True)),
                 ("destroyed_at", models.DateTimeField(null=True)),
