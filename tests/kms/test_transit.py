@@ -355,7 +355,8 @@ def test_a_token_is_not_carried_to_where_the_server_sends_us():
 
 
 def test_neither_token_nor_key_is_told_to_anybody(bao, transit, wrapped, caplog):
-    caplog.set_level(logging.DEBUG)
+    for logger in (None, "urllib3"):  # the settings keep the second quiet
+        caplog.set_level(logging.DEBUG, logger=logger)
     playback, said = bao.as_duty(Duty.PLAYBACK), []
 
     assert playback.unwrap(NAME, wrapped, CONTEXT) == KEY
