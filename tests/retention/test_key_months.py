@@ -14,7 +14,7 @@ from django.db import IntegrityError, ProgrammingError, connection, transaction
 
 from audit.actions import Action
 from audit.actor import Actor
-from recordings import keks, key_work, keys, moving, reading
+from recordings import fields, keks, key_work, keys, moving, reading
 from recordings.errors import KeyReplaced
 from recordings.models import Details, KeyWork, KeyWorkKind, Recording, StoredKey
 from retention import clock_guard, erasure, holds, key_months
@@ -252,18 +252,20 @@ def test_keys_on_their_way_to_a_month_whose_key_is_gone_go_to_the_open_key_inste
     assert len(events(Action.KEY_MOVED)) == 2
 
 
-def test_one_that_is_erased_while_its_keys_move_does_not_stop_the_others(passed, exchange, katrien, monkeypatch):
+def test_one_that_is_erased_while_its_keys_move_does_not_stop_the_others(
+    passed, exchange, katrien, monkeypatch
+):
     second = due_call(exchange)
     Recording.objects.update(planned_month="2027-11")
     first, second = sorted((passed.pk, second.pk))
-    real = moving.fields.open_details
+    real = fields.open_details
 
     def erased_meanwhile(recording):
         if recording.pk == first:
             Details.objects.filter(pk=first).delete()
         return real(recording)
 
-    monkeypatch.setattr(moving.fields, "open_details", erased_meanwhile)
+    monkeypatch.setattr(fields, "open_details", erased_meanwhile)
 
     assert moving.move_keys(now=NOW) == 1
     assert Recording.objects.get(pk=second).key_month == "2027-11"
