@@ -178,6 +178,21 @@ def test_the_database_closes_no_key_that_something_lives_on_whatever_the_code_do
         Kek.objects.filter(pk=f"audio-{PASSED}").delete()
 
 
+def test_no_key_goes_while_a_recording_of_its_month_is_kept_even_if_its_own_keys_are_not_there(passed):
+    """A key store that is being put back, or was emptied by SQL, is no reason to destroy what would open its backup."""
+    name = f"audio-{PASSED}"
+    StoredKey.objects.filter(recording_id=passed.pk).delete()
+
+    assert destroy_passed() == 0
+    assert set(states().values()) == {"active"}
+    with pytest.raises(keks.KeyLivesOn), transaction.atomic():
+        keks.close(name, why="by hand", actor=JOB, now=NOW)
+
+    Kek.objects.filter(pk=name).update(state=KekState.CLOSING, closed_at=NOW)
+    assert keks.destroy_closed(actor=JOB, now=NOW) == 0
+    assert {info.name for info in kms.service(Duty.ROTATION).describe() if not info.destroyed_at} >= {name}
+
+
 def test_a_doubted_clock_destroys_no_key(passed, monkeypatch):
     run_sweep()
     monkeypatch.setattr(clock_guard, "recheck", _doubt)
