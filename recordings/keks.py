@@ -19,7 +19,7 @@ from audit import trail
 from audit.actions import Action
 from audit.actor import Actor, Ref
 from recordings import keys
-from recordings.models import KeyWork, StoredKey
+from recordings.models import KeyWork, Recording, State, StoredKey
 from vault import kms
 from vault.errors import Conflict, Missing, Refusal, gettext_noop
 from vault.kms import Duty, masters
@@ -150,7 +150,7 @@ def check_may_end(name: str) -> Kek:
     # First the work, then the key, as the work itself does: else the two could wait for each other.
     list(KeyWork.objects.select_for_update().filter(kek=name, finished_at__isnull=True))
     kek = lock_in_use(name)
-    if not lives_on(name).is_empty:
+    if not lives_on(name).is_empty or _is_month_kept(name):
         raise KeyLivesOn
     return kek
 
@@ -189,6 +189,11 @@ def destroy_closed(*, actor: Actor, now: datetime) -> int:
     """Destroy in the service what the books have closed; return how many. What fails waits for the next sweep."""
     destroyed = 0
     for name in Kek.objects.filter(state=KekState.CLOSING).order_by("pk").values_list("pk", flat=True):
+        if _is_month_kept(name):
+            log.error(
+                "a key was closed while recordings of its month are kept: it is not destroyed", key=name
+            )
+            continue
         why = None
         try:
             kms.service(Duty.DESTRUCTION).destroy(name)
@@ -246,6 +251,11 @@ def count_keys(name: str) -> int:
 def ref(name: str) -> Ref:
     """Return a key as the trail names it."""
     return Ref("key", name)
+
+
+def _is_month_kept(name: str) -> bool:
+    """Ask the recordings themselves: a key store that is being put back may be empty, and its backup needs the key."""
+    return Recording.objects.filter(key_month=month_of(name)).exclude(state=State.ERASED).exists()
 
 
 def _forget(month: str) -> None:

@@ -10,7 +10,7 @@ from django.db import IntegrityError, OperationalError, connection, transaction
 
 from audit.actions import Action
 from audit.actor import Actor
-from recordings import fields, keks, key_check, key_work, keys, reading
+from recordings import fields, ingest, keks, key_check, key_work, keys, reading
 from recordings.models import KeyWork, KeyWorkKind, Recording, Rendition, StoredKey
 from tests.recordings import calls
 from tests.recordings.calls import NOW, bring_in, wav
@@ -234,6 +234,22 @@ def test_a_long_upload_that_began_before_the_hardening_is_kept_all_the_same(thre
 
     assert StoredKey.objects.get(recording_id=recording.pk, kind=CopyKind.ORIGINAL).kek_version == 2
     assert heard(recording) == wav(0.6)
+
+
+def test_a_worker_that_is_ended_right_after_the_commit_deletes_nothing_that_is_in_use(
+    north, exchange, monkeypatch
+):
+    real = ingest._take_in
+
+    def ended_after(*args, **kwargs):
+        real(*args, **kwargs)
+        raise SystemExit
+
+    monkeypatch.setattr(ingest, "_take_in", ended_after)
+    with pytest.raises(SystemExit):
+        bring_in(exchange, audio=wav(0.2))
+
+    assert heard(Recording.objects.get()) == wav(0.2)
 
 
 def test_a_key_that_was_altered_stops_the_destruction_and_is_somebodys_to_look_at(three):

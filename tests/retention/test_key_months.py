@@ -14,7 +14,7 @@ from django.db import IntegrityError, ProgrammingError, connection, transaction
 
 from audit.actions import Action
 from audit.actor import Actor
-from recordings import keks, key_work, keys, moving, reading
+from recordings import fields, keks, key_work, keys, moving, reading
 from recordings.errors import KeyReplaced
 from recordings.models import Details, KeyWork, KeyWorkKind, Recording, StoredKey
 from retention import clock_guard, erasure, holds, key_months
@@ -178,6 +178,21 @@ def test_the_database_closes_no_key_that_something_lives_on_whatever_the_code_do
         Kek.objects.filter(pk=f"audio-{PASSED}").delete()
 
 
+def test_no_key_goes_while_a_recording_of_its_month_is_kept_even_if_its_own_keys_are_not_there(passed):
+    """A key store that is being put back, or was emptied by SQL, is no reason to destroy what would open its backup."""
+    name = f"audio-{PASSED}"
+    StoredKey.objects.filter(recording_id=passed.pk).delete()
+
+    assert destroy_passed() == 0
+    assert set(states().values()) == {"active"}
+    with pytest.raises(keks.KeyLivesOn), transaction.atomic():
+        keks.close(name, why="by hand", actor=JOB, now=NOW)
+
+    Kek.objects.filter(pk=name).update(state=KekState.CLOSING, closed_at=NOW)
+    assert keks.destroy_closed(actor=JOB, now=NOW) == 0
+    assert {info.name for info in kms.service(Duty.ROTATION).describe() if not info.destroyed_at} >= {name}
+
+
 def test_a_doubted_clock_destroys_no_key(passed, monkeypatch):
     run_sweep()
     monkeypatch.setattr(clock_guard, "recheck", _doubt)
@@ -252,18 +267,20 @@ def test_keys_on_their_way_to_a_month_whose_key_is_gone_go_to_the_open_key_inste
     assert len(events(Action.KEY_MOVED)) == 2
 
 
-def test_one_that_is_erased_while_its_keys_move_does_not_stop_the_others(passed, exchange, katrien, monkeypatch):
+def test_one_that_is_erased_while_its_keys_move_does_not_stop_the_others(
+    passed, exchange, katrien, monkeypatch
+):
     second = due_call(exchange)
     Recording.objects.update(planned_month="2027-11")
     first, second = sorted((passed.pk, second.pk))
-    real = moving.fields.open_details
+    real = fields.open_details
 
     def erased_meanwhile(recording):
         if recording.pk == first:
             Details.objects.filter(pk=first).delete()
         return real(recording)
 
-    monkeypatch.setattr(moving.fields, "open_details", erased_meanwhile)
+    monkeypatch.setattr(fields, "open_details", erased_meanwhile)
 
     assert moving.move_keys(now=NOW) == 1
     assert Recording.objects.get(pk=second).key_month == "2027-11"
