@@ -107,7 +107,8 @@ def lock_in_use(name: str) -> Kek:
 def lives_on(name: str) -> Lives:
     """Count what lives on a key: data keys, or the masters of a month that still wrap a recording's fields."""
     month = month_of(name)
-    wrapped = f"fields/{month}" if name == keys.kek_for_fields(month) else name
+    use, _dash, which = name.partition("-")
+    wrapped = f"fields/{which}" if use == "fields" else name
     with connection.cursor() as cursor:
         cursor.execute(
             # In the order of the index, or the statistics of yesterday may call for the whole table.

@@ -157,6 +157,11 @@ class DataKeyExport(Kind):
         copy = Rendition.objects.filter(pk=_copy_id(asked)).first()
         return Subject.recording(copy.recording_id) if copy else super().subject(asked)
 
+    def sealing_key(self, asked: Approval) -> bytes | None:
+        """Seal the words with the recording."""
+        copy = Rendition.objects.filter(pk=_copy_id(asked)).first()
+        return keys.find_field_key(copy.recording_id) if copy else None
+
     def describe(self, asked: Approval, *, reader: Actor, now: datetime) -> Described:
         """Say which copy of which call."""
         copy = Rendition.objects.select_related("recording").filter(pk=_copy_id(asked)).first()

@@ -148,7 +148,10 @@ def _step(work: KeyWork, *, actor: Actor, now: datetime) -> None:
     elif batch := _next_batch(work):
         _rewrap(work, batch, version=work.version, now=now)
     else:
-        refused = masters.rewrap_under(work.kek, version=work.version)
+        done, refused = masters.rewrap_under(work.kek, version=work.version)
+        if done:
+            KeyWork.objects.filter(pk=work.pk).update(rewrapped=F("rewrapped") + done)
+            work.refresh_from_db()
         if work.refused or refused:
             _give_up(work, work.refused + refused, actor=actor, now=now)
         elif _is_anything_left(work):  # it came while the others were being wrapped again

@@ -151,7 +151,7 @@ def open_field_key(recording_id: UUID) -> bytes:
 
     :raises KeyGone: if there is none.
     """
-    found = open_field_keys([recording_id]).get(recording_id)
+    found = find_field_key(recording_id)
     if found is None:
         raise KeyGone
     return found
@@ -160,6 +160,11 @@ def open_field_key(recording_id: UUID) -> bytes:
 def unwrap_stored(row: StoredKey) -> bytes:
     """Return a data key as it is stored, remembered nowhere: to see whether it can be opened."""
     return _unwrap(row, Duty.PLAYBACK)
+
+
+def find_field_key(recording_id: UUID) -> bytes | None:
+    """Return the key of one recording's personal fields, or None once it is erased."""
+    return open_field_keys([recording_id]).get(recording_id)
 
 
 def shred(recording: Recording) -> int:

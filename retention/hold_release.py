@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy
 
 from audit.actor import Actor, Ref
 from audit.subjects import Subject
+from recordings import keys
 from recordings.models import Recording
 from retention import holds
 from retention.errors import NoSuchHold
@@ -65,6 +66,11 @@ class HoldRelease(Kind):
     def subject(self, asked: Approval) -> Subject:
         """Forget the words with the recording: they may speak of who is on it."""
         return Subject.recording(_hold(asked).recording_id)
+
+    def sealing_key(self, asked: Approval) -> bytes | None:
+        """Seal the words with the recording."""
+        hold = Hold.objects.filter(pk=_hold_id(asked)).first()
+        return keys.find_field_key(hold.recording_id) if hold else None
 
     def prepare(self, asked: Approval, reason: str) -> bytes:
         """Seal the reason with the recording."""

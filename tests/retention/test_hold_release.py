@@ -19,6 +19,7 @@ from vault.access.second_person import NeedsSecondPerson
 from vault.approvals import asking, deciding, words
 from vault.approvals.errors import OwnRequest, ParametersInvalid, SecondPersonNotNeeded
 from vault.approvals.models import Approval
+from vault.crypto.errors import NotAuthentic
 from vault.errors import Forbidden
 
 WHY = "The dispute with Mrs Ashby is settled"
@@ -76,6 +77,18 @@ def test_erasing_the_recording_blanks_why_its_hold_was_to_be_released(held, katr
         assert (words.reason_of(asked), words.words_of(asked)) == ("", "")
     page = client_of(User.objects.get(pk=second.id)).get(f"/approvals/{refused.pk}/")
     assert "Forgotten with what it was about" in page.content.decode()
+
+
+def test_a_copy_of_the_request_from_before_the_erasure_tells_nobody_why(held, katrien, due):
+    asked = ask(held, katrien)
+    stolen = Approval.objects.get(pk=asked.pk)
+    assert words.reason_of(stolen) == WHY
+    deciding.approve(asked.pk, actor=person("second@example.org", Role.DPO), now=NOW)
+
+    run_sweep()
+
+    with pytest.raises(NotAuthentic):
+        words.reason_of(stolen)
 
 
 def test_only_who_may_release_asks_and_only_for_a_legal_hold_in_force(held, kept, katrien):

@@ -45,7 +45,7 @@ def ask(
     if not reason.strip():
         raise ReasonNeeded
     asked = _draft(kind, target_id, parameters or {}, actor=actor, now=now)
-    words.prepare(now)
+    words.prepare(now, asked)
     asked.reason_sealed = words.seal(asked, "reason", reason)
     with transaction.atomic(durable=True):
         _make_room(asked, kind, now)

@@ -46,7 +46,7 @@ def approve(approval_id: UUID, *, said: str = "", actor: Actor, now: datetime) -
     """
     asked = visible_to(actor).require(approval_id)
     kind = kinds.require(asked.kind)
-    words.prepare(now)
+    words.prepare(now, asked)
     prepared = obstacle = None
     if kind.carried_out is CarriedOut.ON_APPROVAL:
         prepared, obstacle = _prepare(kind, asked)
@@ -83,7 +83,7 @@ def refuse(approval_id: UUID, *, said: str, actor: Actor, now: datetime) -> Appr
         raise ReasonNeeded
     asked = visible_to(actor).require(approval_id)
     kind = kinds.require(asked.kind)
-    words.prepare(now)
+    words.prepare(now, asked)
     with transaction.atomic(durable=True):
         asked = _lock(approval_id)
         _check_may_decide(asked, kind, actor=actor, now=now)
@@ -103,7 +103,7 @@ def carry_out(approval_id: UUID, *, actor: Actor, now: datetime) -> Any:
     asked = visible_to(actor).require(approval_id)
     _check_may_carry_out(asked, actor=actor, now=now)
     kind = kinds.require(asked.kind)
-    words.prepare(now)
+    words.prepare(now, asked)
     prepared, obstacle = _prepare(kind, asked)
     result = None
     with transaction.atomic(durable=True):

@@ -84,6 +84,13 @@ class Kind(ABC):
         """Return what ``carry_out`` needs from outside the database."""
         return None
 
+    def sealing_key(self, asked: Approval) -> bytes | None:
+        """Return the key that seals reason and words, to be gone with what they are about; None: the house's own.
+
+        Asked before the transaction too, so that within it nothing is asked of the key management service.
+        """
+        return None
+
     def subject(self, asked: Approval) -> Subject:
         """Return with whom reason and words are forgotten."""
         return Subject.account(asked.asked_by_id)

@@ -1,4 +1,8 @@
-"""Reasons and words of requests: sealed under a local master, bound to their row and column."""
+"""Reasons and words of requests: sealed under the key of what they are about, bound to their row and column.
+
+That is a key of the house's own, or what the kind says: what is said about a recording is sealed under the
+recording's field key, so that erasing it makes the words unreadable in every backup too.
+"""
 
 from __future__ import annotations
 
@@ -16,16 +20,18 @@ from vault.kms import masters
 _MASTER = {"approvals": "accounts"}
 
 
-def prepare(now: datetime) -> None:
+def prepare(now: datetime, asked: Approval | None = None) -> None:
     """Fetch the keys ahead, so that no transaction waits for the key management service."""
     masters.prepare(_MASTER)
     subjects.prepare_month(now)
+    if asked is not None:
+        _key_for(asked)
 
 
 def seal(asked: Approval, column: str, text: str) -> bytes:
     """Return a text as it may stand in the column; nothing for none."""
     said = text.strip()
-    return seal_field(_master(), said.encode(), _place(asked, column)) if said else b""
+    return seal_field(_key_for(asked), said.encode(), _place(asked, column)) if said else b""
 
 
 def show(asked: Approval, *, actor: Actor, now: datetime) -> tuple[str, str]:
@@ -57,11 +63,15 @@ def forget(kind: str, targets: Iterable[str]) -> None:
 
 
 def _open(asked: Approval, column: str, sealed: bytes | memoryview) -> str:
-    return open_field(_master(), bytes(sealed), _place(asked, column)).decode() if sealed else ""
+    return open_field(_key_for(asked), bytes(sealed), _place(asked, column)).decode() if sealed else ""
 
 
 def _place(asked: Approval, column: str) -> bytes:
     return f"approvals_approval|{column}|{asked.pk}|1".encode()
+
+
+def _key_for(asked: Approval) -> bytes:
+    return kinds.require(asked.kind).sealing_key(asked) or _master()
 
 
 def _master() -> bytes:

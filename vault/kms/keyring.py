@@ -190,8 +190,8 @@ class Keyring:
         self._change(destroy, destroys=True)
 
     def describe(self) -> list[KeyInfo]:
-        """Return all keys by name."""
-        if not self._path.exists():
+        """Return all keys by name; a keyring that is missing is an outage, and not one without keys."""
+        if not self._path.exists() and self._source.is_new:
             return []
         return [
             KeyInfo(name, key.newest, len(key.versions), key.created_at, key.destroyed_at)

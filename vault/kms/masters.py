@@ -70,22 +70,22 @@ def count_under(kek: str) -> int:
     return Master.objects.filter(kek=kek).count()
 
 
-def rewrap_under(kek: str, *, version: int) -> int:
-    """Wrap again the masters that stand under an older version of their key; return how many refuse to.
+def rewrap_under(kek: str, *, version: int) -> tuple[int, int]:
+    """Wrap again the masters under an older version of their key; return how many were, and how many refuse.
 
     Asks the service, so it is called outside any transaction.
     """
     keys = service(Duty.ROTATION)
     old = list(Master.objects.filter(kek=kek, kek_version__lt=version))
     answers = keys.rewrap(kek, [WrappedKey(bytes(each.wrapped), _context(each.name)) for each in old])
-    refused = 0
+    done = refused = 0
     for master, fresh in zip(old, answers, strict=True):
         if fresh is None or keys.version_of(fresh) < version:
             refused += 1
             continue
         same = Master.objects.filter(pk=master.pk, wrapped=bytes(master.wrapped))
-        same.update(wrapped=fresh, kek_version=keys.version_of(fresh))
-    return refused
+        done += same.update(wrapped=fresh, kek_version=keys.version_of(fresh))
+    return done, refused
 
 
 def forget(name: str) -> None:
