@@ -142,13 +142,12 @@ def discard(pending: PendingObject) -> bool:
 def give_up(pending: PendingObject, why: BaseException) -> None:
     """Discard an object whose writing failed; one that the store may still make of what it was sent is swept.
 
-    After an answer that never came, deleting at once could come too soon. One whose row is gone is in use: what
-    went wrong, such as the end of this process, came after the commit.
+    After an answer that never came, deleting at once could come too soon. One that is in use stays: what went
+    wrong, such as the end of this process, came after the commit.
     """
-    mine = PendingObject.objects.filter(pk=pending.pk)
     if isinstance(why, StoreUnavailable):
-        mine.update(is_condemned=True)
-    elif mine.exists():
+        PendingObject.objects.filter(pk=pending.pk).update(is_condemned=True)
+    elif not Rendition.objects.filter(object_name=pending.object_name).exists():
         discard(pending)
 
 
