@@ -37,6 +37,7 @@ from recordings.errors import (
     CallInTheFuture,
     DigestMismatch,
     DuplicateCall,
+    KeyReplaced,
     NoSuchIntake,
     UploadUnderWay,
 )
@@ -263,8 +264,11 @@ def _adopt_field_key(intake: Intake, call: NewCall) -> None:
     """Give the intake's field key to the recording, under the month of the recording's other keys."""
     if intake.key_month != call.month:
         row = StoredKey.objects.get(recording_id=intake.pk, kind=keys.FIELDS)
-        row.kek, row.wrapped = keys.wrap_field_key(intake.pk, row.pk, call.field_key, month=call.month)
-        row.save(update_fields=["kek", "wrapped"])
+        keys.wrap_field_key(row, call.field_key, month=call.month)
+        try:
+            row.save(update_fields=["kek", "kek_version", "wrapped"])
+        except IntegrityError as error:
+            raise KeyReplaced from error
 
 
 def _check_digests(sealed: SealedObject, digest: bytes | None, metadata: CallMetadata) -> None:

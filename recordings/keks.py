@@ -19,7 +19,7 @@ from audit import trail
 from audit.actions import Action
 from audit.actor import Actor, Ref
 from recordings import keys
-from recordings.models import KeyWork, Recording, State, StoredKey
+from recordings.models import KeyWork, KeyWorkKind, Recording, State, StoredKey
 from vault import kms
 from vault.errors import Conflict, Missing, Refusal, gettext_noop
 from vault.kms import Duty, masters
@@ -164,7 +164,7 @@ def close(name: str, *, why: str, approval: UUID | None = None, actor: Actor, no
     :param why: ``schedule``, or what else decided it.
     :param approval: the request by which two people decided it outside the schedule.
     """
-    month, kek = month_of(name), check_may_end(name)
+    kek = check_may_end(name)
     try:
         with transaction.atomic():
             Master.objects.filter(kek=name).delete()
@@ -182,7 +182,7 @@ def close(name: str, *, why: str, approval: UUID | None = None, actor: Actor, no
         why=why,
         approval=str(approval) if approval else None,
     )
-    transaction.on_commit(lambda: _forget(month))
+    transaction.on_commit(_forget)
     return kek
 
 
@@ -244,9 +244,11 @@ def usable_month(month: str) -> str:
     return keys.OPEN_MONTH if is_closed else month
 
 
-def count_keys(name: str) -> int:
-    """Return how many data keys a key wraps, all of them."""
-    return StoredKey.objects.filter(kek=name).count()
+def count_keys(name: str, kind: str) -> int:
+    """Return how many keys a new version of a key wraps again, its local masters left out."""
+    use, _dash, month = name.partition("-")
+    is_of_fields = use == "fields" and kind != KeyWorkKind.ROTATE
+    return StoredKey.objects.filter(kek=keys.field_master(month) if is_of_fields else name).count()
 
 
 def ref(name: str) -> Ref:
@@ -259,7 +261,6 @@ def _is_month_kept(name: str) -> bool:
     return Recording.objects.filter(key_month=month_of(name)).exclude(state=State.ERASED).exists()
 
 
-def _forget(month: str) -> None:
+def _forget() -> None:
     books.forget()
-    for master in (f"fields/{month}", *keys.map_index_masters(month).values()):
-        masters.forget(master)
+    masters.forget_all()

@@ -1,8 +1,9 @@
 """A new version of a key-encryption key, and all data keys under it: rotate, harden, replace.
 
 Asked for in one transaction; done step by step by a job that goes on from where the database says it stands:
-make the version in the service; wrap every data key and local master again, in batches; for hardening, let
-the books refuse the older versions and destroy them in the service. Any step may be done twice. Audio is
+make the version in the service; wrap every data key and local master again, in batches; for hardening, wait until
+a backup from after that exists (``HARDEN_WAIT``), let the books refuse the older versions and destroy them in
+the service. Any step may be done twice. Audio is
 never touched: a data key stays what it was.
 """
 
@@ -16,6 +17,7 @@ from datetime import datetime
 from uuid import UUID
 
 import structlog
+from django.conf import settings
 from django.db import DatabaseError, IntegrityError, connection, transaction
 from django.db.models import F, Min, QuerySet
 from psycopg import Cursor
@@ -26,6 +28,7 @@ from audit.actor import Actor
 from recordings import keks, keys
 from recordings.models import KeyWork, KeyWorkKind, StoredKey
 from vault import clock, kms
+from vault.crypto.errors import NotAuthentic
 from vault.errors import Conflict, Missing, Refusal, gettext_noop
 from vault.kms import Duty, WrappedKey, masters
 from vault.kms.models import Kek
@@ -36,6 +39,8 @@ _FIRST = UUID(int=0)
 _PROBE = b"callvault/probe\0"
 # What these keys wrap stands outside the books (in the ledger's objects, in exports of a day): older versions stay.
 WRAPS_ELSEWHERE = frozenset({"ledger", "exports"})
+
+_Fresh = tuple[bytes, int]  # what was wrapped again, and under which version
 
 log = structlog.get_logger("recordings.key_work")
 
@@ -69,8 +74,9 @@ class _OldKey:
 
     id: UUID
     version: int
+    recording_id: UUID
+    kind: int
     wrapped: bytes
-    context: bytes
 
 
 def begin(name: str, kind: KeyWorkKind, *, actor: Actor, now: datetime) -> KeyWork:
@@ -82,7 +88,7 @@ def begin(name: str, kind: KeyWorkKind, *, actor: Actor, now: datetime) -> KeyWo
     """
     if kind != KeyWorkKind.ROTATE and name in WRAPS_ELSEWHERE:
         raise CannotBeHardened
-    total = keks.count_keys(name) + masters.count_under(name)
+    total = keks.count_keys(name, kind) + masters.count_under(name)
     with transaction.atomic(durable=True):
         keks.lock_in_use(name)
         if KeyWork.objects.filter(kek=name, finished_at__isnull=True).exists():
@@ -102,6 +108,7 @@ def carry_on(*, actor: Actor, now: datetime, only: str = "") -> int:
     waiting = KeyWork.objects.filter(finished_at__isnull=True, stuck_at__isnull=True).order_by(
         "asked_at", "pk"
     )
+    waiting = waiting.exclude(trim_at__gt=now)
     if only:
         waiting = waiting.filter(kek=only)
     rewrapped, until = 0, time.monotonic() + BUDGET_S
@@ -136,6 +143,8 @@ def _work_off(work: KeyWork, *, until: float, actor: Actor, now: datetime) -> No
     when_it_began_anew = -1
     while work.finished_at is None and work.stuck_at is None and time.monotonic() < until:
         _step(work, actor=actor, now=now)
+        if work.trim_at is not None and work.trim_at > now:
+            return
         if work.version is not None and (work.after_version, work.after) == (0, _FIRST):
             if work.rewrapped == when_it_began_anew:
                 return
@@ -148,6 +157,8 @@ def _step(work: KeyWork, *, actor: Actor, now: datetime) -> None:
     elif batch := _next_batch(work):
         _rewrap(work, batch, version=work.version, now=now)
     else:
+        if not work.refused and _wraps(work) != work.kek and not _is_anything_left(work):
+            masters.retire(_wraps(work), before=work.version)
         done, refused = masters.rewrap_under(work.kek, version=work.version)
         if done:
             KeyWork.objects.filter(pk=work.pk).update(rewrapped=F("rewrapped") + done)
@@ -160,7 +171,7 @@ def _step(work: KeyWork, *, actor: Actor, now: datetime) -> None:
             _give_up(work, 0, actor=actor, now=now)
         elif work.kind == KeyWorkKind.ROTATE:
             _finish(work, Action.KEY_REWRAPPED, actor=actor, now=now)
-        else:
+        elif work.kind == KeyWorkKind.REPLACE or _is_backed_up(work, now):
             _harden(work, actor=actor, now=now)
 
 
@@ -185,24 +196,19 @@ def _next_batch(work: KeyWork) -> list[_OldKey]:
             "SELECT id, kek_version, recording_id, kind, wrapped FROM recordings_storedkey"
             " WHERE kek = %s AND kek_version < %s AND (kek_version, id) > (%s, %s)"
             " ORDER BY kek_version, id LIMIT %s",
-            [work.kek, work.version, work.after_version, work.after, BATCH],
+            [_wraps(work), work.version, work.after_version, work.after, BATCH],
             binary=True,
         )
         return [
-            _OldKey(key_id, version, bytes(wrapped), keys.context_of(recording_id, key_id, kind))
+            _OldKey(key_id, version, recording_id, kind, bytes(wrapped))
             for key_id, version, recording_id, kind, wrapped in cursor
         ]
 
 
 def _rewrap(work: KeyWork, batch: Sequence[_OldKey], *, version: int, now: datetime) -> None:
-    service = kms.service(Duty.ROTATION)
-    answers = service.rewrap(work.kek, [WrappedKey(each.wrapped, each.context) for each in batch])
+    fresh = _in_service(work, batch) if _wraps(work) == work.kek else _in_memory(work, batch, version)
     # One that comes back under an older version is as good as refused: the service has lost the new one.
-    done = [
-        (each, fresh)
-        for each, fresh in zip(batch, answers, strict=True)
-        if fresh is not None and service.version_of(fresh) >= version
-    ]
+    done = [(each, *again) for each, again in zip(batch, fresh, strict=True) if again and again[1] >= version]
     refused, last = len(batch) - len(done), batch[-1]
     with transaction.atomic(durable=True):
         mine = _mine(work).filter(after=work.after, after_version=work.after_version)
@@ -213,12 +219,39 @@ def _rewrap(work: KeyWork, batch: Sequence[_OldKey], *, version: int, now: datet
             moved_at=now,
         )
         if on:  # else another run has done this batch
-            stored = _store(done, service)
+            stored = _store(done)
             KeyWork.objects.filter(pk=work.pk).update(rewrapped=F("rewrapped") + stored)
     work.refresh_from_db()
 
 
-def _store(done: Sequence[tuple[_OldKey, bytes]], service: kms.KeyManagement) -> int:
+def _in_service(work: KeyWork, batch: Sequence[_OldKey]) -> list[_Fresh | None]:
+    """Let the service wrap data keys again; it sees none of them."""
+    service = kms.service(Duty.ROTATION)
+    asked = [
+        WrappedKey(each.wrapped, keys.context_of(each.recording_id, each.id, each.kind)) for each in batch
+    ]
+    answers = service.rewrap(work.kek, asked)
+    return [(fresh, service.version_of(fresh)) if fresh is not None else None for fresh in answers]
+
+
+def _in_memory(work: KeyWork, batch: Sequence[_OldKey], version: int) -> list[_Fresh | None]:
+    """Wrap field keys again under a new generation of their master, which only the new version can open."""
+    name = _wraps(work)
+    olds = masters.many({keys.master_of(name, each.version) for each in batch})
+    new = masters.get(keys.master_of(name, version), kek=work.kek)
+    fresh: list[_Fresh | None] = []
+    for each in batch:
+        try:
+            old = olds[keys.master_of(name, each.version)]
+            wrapped = keys.rewrap_field_key(old, new, each.wrapped, each.recording_id, each.id)
+        except (KeyError, NotAuthentic):
+            fresh.append(None)
+        else:
+            fresh.append((wrapped, version))
+    return fresh
+
+
+def _store(done: Sequence[tuple[_OldKey, bytes, int]]) -> int:
     """Store what was wrapped again, unless it was moved or erased meanwhile; return how many.
 
     One that somebody has in hand is passed over and comes again: who moves or erases locks keys in another order,
@@ -233,18 +266,29 @@ def _store(done: Sequence[tuple[_OldKey, bytes]], service: kms.KeyManagement) ->
             " UPDATE recordings_storedkey AS stored SET wrapped = free.wrapped, kek_version = free.version"
             " FROM free WHERE stored.id = free.id",
             [
-                [each.id for each, _ in done],
-                [each.wrapped for each, _ in done],
-                [fresh for _, fresh in done],
-                [service.version_of(fresh) for _, fresh in done],
+                [each.id for each, _, _ in done],
+                [each.wrapped for each, _, _ in done],
+                [fresh for _, fresh, _ in done],
+                [version for _, _, version in done],
             ],
         )
         return cursor.rowcount
 
 
+def _wraps(work: KeyWork) -> str:
+    """Return what the keys name that are wrapped again: the key itself, or a month's field master.
+
+    Rotating wraps the master again, and leaves what that wraps. Where the older versions are to go, the master must
+    change too: a copy of it from before would open what was erased since.
+    """
+    use, _dash, month = work.kek.partition("-")
+    is_of_fields = use == "fields" and work.kind != KeyWorkKind.ROTATE
+    return keys.field_master(month) if is_of_fields else work.kek
+
+
 def _is_anything_left(work: KeyWork) -> bool:
     # The first entry of the index; whether there is one below would read the whole table where there is none.
-    oldest = StoredKey.objects.filter(kek=work.kek).aggregate(oldest=Min("kek_version"))["oldest"]
+    oldest = StoredKey.objects.filter(kek=_wraps(work)).aggregate(oldest=Min("kek_version"))["oldest"]
     return oldest is not None and oldest < (work.version or 1)
 
 
@@ -255,6 +299,14 @@ def _is_in_service(work: KeyWork) -> bool:
     service = kms.service(Duty.ROTATION)
     (again,) = service.rewrap(work.kek, [WrappedKey(fresh, _PROBE)])
     return again is not None and service.version_of(again) >= (work.version or 1)
+
+
+def _is_backed_up(work: KeyWork, now: datetime) -> bool:
+    """Say whether a backup from after the rewrapping must exist by now; the clock for it starts here."""
+    if work.trim_at is None:
+        work.trim_at = now + settings.HARDEN_WAIT
+        _mine(work).update(trim_at=work.trim_at, moved_at=now)
+    return work.trim_at <= now
 
 
 def _harden(work: KeyWork, *, actor: Actor, now: datetime) -> None:

@@ -56,7 +56,8 @@ def prepare(month: str) -> None:
     """
     kek = kek_for_fields(month)
     with _told_to_ask_again():
-        masters.prepare(dict.fromkeys((_field_master(month), *map_index_masters(month).values()), kek))
+        newest = master_of(field_master(month), masters.newest_generation(field_master(month)))
+        masters.prepare(dict.fromkeys((newest, *map_index_masters(month).values()), kek))
 
 
 def map_index_masters(month: str) -> dict[str, str]:
@@ -122,27 +123,40 @@ def open_data_key(rendition: Rendition) -> bytes:
 def new_field_key(recording_id: UUID, *, month: str, now: datetime) -> tuple[StoredKey, bytes]:
     """Make the key of a recording's personal fields; the row is yours to save."""
     key_id, field_key = uuid4(), os.urandom(32)
-    name, wrapped = wrap_field_key(recording_id, key_id, field_key, month=month)
-    row = StoredKey(
-        id=key_id, recording_id=recording_id, kind=FIELDS, kek=name, wrapped=wrapped, created_at=now
-    )
+    row = StoredKey(id=key_id, recording_id=recording_id, kind=FIELDS, created_at=now)
+    wrap_field_key(row, field_key, month=month)
     return row, field_key
 
 
-def wrap_field_key(recording_id: UUID, key_id: UUID, field_key: bytes, *, month: str) -> tuple[str, bytes]:
-    """Return the name of a month's field master and the field key wrapped under it."""
-    master = masters.get(_field_master(month), kek=kek_for_fields(month))
-    return _field_master(month), wrap_key(master, field_key, _binding(recording_id, key_id))
+def wrap_field_key(row: StoredKey, field_key: bytes, *, month: str) -> None:
+    """Wrap a field key under the newest generation of a month's field master; the row is yours to save."""
+    name = field_master(month)
+    generation = masters.newest_generation(name)
+    master = masters.get(master_of(name, generation), kek=kek_for_fields(month))
+    row.kek, row.kek_version = name, generation
+    row.wrapped = wrap_key(master, field_key, _binding(row.recording_id, row.pk))
+
+
+def rewrap_field_key(old: bytes, new: bytes, wrapped: bytes, recording_id: UUID, key_id: UUID) -> bytes:
+    """Return a field key wrapped under another master.
+
+    :raises NotAuthentic: if it was not wrapped under the old one.
+    """
+    binding = _binding(recording_id, key_id)
+    return wrap_key(new, unwrap_key(old, wrapped, binding), binding)
 
 
 def open_field_keys(recording_ids: Iterable[UUID]) -> dict[UUID, bytes]:
     """Return the field keys of those recordings that still have one, with one query and no call."""
     rows = list(StoredKey.objects.filter(recording_id__in=list(recording_ids), kind=FIELDS))
-    opened = masters.many({row.kek for row in rows})
+    names = {row.pk: master_of(row.kek, row.kek_version) for row in rows}
+    opened = masters.many(set(names.values()))
     return {
-        row.recording_id: unwrap_key(opened[row.kek], bytes(row.wrapped), _binding(row.recording_id, row.id))
+        row.recording_id: unwrap_key(
+            opened[names[row.pk]], bytes(row.wrapped), _binding(row.recording_id, row.id)
+        )
         for row in rows
-        if row.kek in opened
+        if names[row.pk] in opened
     }
 
 
@@ -201,8 +215,7 @@ def moved_to(recording_id: UUID, month: str) -> list[StoredKey]:
     rows = list(StoredKey.objects.filter(recording_id=recording_id).order_by("pk"))
     for row in rows:
         if row.kind == FIELDS:
-            field_key = open_field_key(recording_id)
-            row.kek, row.wrapped = wrap_field_key(recording_id, row.id, field_key, month=month)
+            wrap_field_key(row, open_field_key(recording_id), month=month)
         else:
             row.wrapped = service.wrap(kek, _unwrap(row, Duty.MOVING), _context_of(row))
             row.kek, row.kek_version = kek, service.version_of(row.wrapped)
@@ -235,8 +248,14 @@ def _context_of(row: StoredKey) -> bytes:
     return context_of(row.recording_id, row.id, row.kind)
 
 
-def _field_master(month: str) -> str:
+def field_master(month: str) -> str:
+    """Return what wraps the field keys of a month, as their rows name it."""
     return f"fields/{month}"
+
+
+def master_of(name: str, generation: int) -> str:
+    """Return the local master of one generation; hardening makes a new one, and wraps all field keys again."""
+    return f"{name}/{generation}" if generation else name
 
 
 def _binding(recording_id: UUID, key_id: UUID) -> bytes:

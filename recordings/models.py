@@ -311,7 +311,7 @@ class StoredKey(models.Model):
     )
     kek = models.CharField(max_length=40, help_text="Key-encryption key, or field master, that wraps it.")
     kek_version = models.PositiveIntegerField(
-        default=0, help_text="Version of the key-encryption key; 0 under a field master, which has none."
+        default=0, help_text="Version of the key-encryption key, or generation of the field master."
     )
     wrapped = models.BinaryField()
     created_at = models.DateTimeField()
@@ -353,6 +353,9 @@ class KeyWork(models.Model):
         default=0, help_text="Keys that do not unwrap: altered, or of another recording."
     )
     moved_at = models.DateTimeField(help_text="When it last got on.")
+    trim_at = models.DateTimeField(
+        null=True, help_text="From when the older versions may go: a backup from after the rewrapping exists."
+    )
     finished_at = models.DateTimeField(null=True)
     stuck_at = models.DateTimeField(null=True, help_text="When it was given up for somebody to look at.")
 

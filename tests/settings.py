@@ -1,5 +1,7 @@
 """The settings that tests run under: the vault's own, on servers and secrets of the tests' own."""
 
+from datetime import timedelta
+
 from tests import servers
 
 servers.prepare()
@@ -13,3 +15,4 @@ STORAGES = {
 }
 WHITENOISE_USE_FINDERS = True  # nothing is collected first
 WHITENOISE_AUTOREFRESH = True
+HARDEN_WAIT = timedelta(0)  # tests make no backups; one of them waits

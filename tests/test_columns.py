@@ -118,7 +118,7 @@ SORTED: dict[str, Sorted] = {
     ),
     "recordings.KeyWork": Sorted(
         none=(
-            "id kek kind asked_by asked_at version after_version after total rewrapped refused moved_at finished_at stuck_at"
+            "id kek kind asked_by asked_at version after_version after total rewrapped refused moved_at trim_at finished_at stuck_at"
         ),
     ),
     "recordings.PendingObject": Sorted(

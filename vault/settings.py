@@ -304,6 +304,9 @@ ERASURES_PER_DAY = env.integer(
 )  # the schedule stops there and raises an alarm
 # Recordings erased before their month is over, after which the month's key is hardened at once.
 HARDEN_AFTER_ERASURES = env.integer("HARDEN_AFTER_ERASURES", default=1000)
+# Between wrapping all keys again and destroying the older versions: a backup of the key store must come between,
+# or one that is put back holds nothing that opens.
+HARDEN_WAIT = timedelta(hours=env.integer("HARDEN_WAIT_HOURS", default=26))
 QUARANTINE_DAYS = env.integer("QUARANTINE_DAYS", default=14)
 INTAKE_HOURS = 24
 MAX_AUDIO_BYTES = env.integer("MAX_AUDIO_MIB", default=2048) * 1_048_576

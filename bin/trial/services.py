@@ -107,5 +107,6 @@ def _vault_settings() -> dict[str, str]:
         "KMS_MASTER_FILE": str(keys / "master"),  # made with the keyring, on first use
         "AUDIT_KEY_FILE": str(trail_key),
         "STATIC_ROOT": str(var() / "static"),
+        "HARDEN_WAIT_HOURS": "0",  # a trial has no backups to wait for
         "DEMO_PASSWORD": f"harbour-{secrets.token_hex(6)}",
     }

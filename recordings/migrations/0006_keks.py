@@ -5,7 +5,7 @@ import uuid
 from django.db import migrations, models
 
 # The version stands in bytes 1 to 4 of what the keyring wrapped, and nothing else has wrapped before. The key of
-# a recording's fields (kind 32) is wrapped by a local master, which has no versions.
+# a recording's fields (kind 32) is wrapped by a local master of the month, here by its first generation, 0.
 FILL = """
 UPDATE recordings_storedkey SET kek_version =
     (get_byte(wrapped, 1) << 24) + (get_byte(wrapped, 2) << 16) + (get_byte(wrapped, 3) << 8) + get_byte(wrapped, 4)
@@ -18,19 +18,25 @@ INSERT INTO kms_kek (name, state, oldest_version, made_ahead, is_recorded)
 # Storing a key takes the key-encryption key's row in share, and closing that, or giving up its older versions,
 # takes it alone: each sees what the other has committed. pg_temp stands last, or a temporary table could hide ours.
 KEYS_NEED_A_KEK = """
+CREATE FUNCTION recordings_field_master(kek text, generation integer) RETURNS text LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog AS $body$
+    SELECT CASE generation WHEN 0 THEN kek ELSE kek || '/' || generation END
+$body$;
 CREATE FUNCTION recordings_key_needs_a_kek() RETURNS trigger LANGUAGE plpgsql
 SET search_path = pg_catalog, public, pg_temp AS $body$
 BEGIN
     PERFORM 1 FROM kms_kek
         WHERE name IN (SELECT kek FROM fresh WHERE kind <> 32) ORDER BY name FOR SHARE;
     PERFORM 1 FROM kms_master
-        WHERE name IN (SELECT kek FROM fresh WHERE kind = 32) ORDER BY name FOR KEY SHARE;
+        WHERE name IN (SELECT recordings_field_master(kek, kek_version) FROM fresh WHERE kind = 32)
+        ORDER BY name FOR KEY SHARE;
     IF EXISTS (
         SELECT 1 FROM fresh LEFT JOIN kms_kek ON kms_kek.name = fresh.kek
         WHERE fresh.kind <> 32
           AND (kms_kek.name IS NULL OR state <> 'active' OR fresh.kek_version < oldest_version)
     ) OR EXISTS (
-        SELECT 1 FROM fresh LEFT JOIN kms_master ON kms_master.name = fresh.kek
+        SELECT 1 FROM fresh
+        LEFT JOIN kms_master ON kms_master.name = recordings_field_master(fresh.kek, fresh.kek_version)
         WHERE fresh.kind = 32 AND kms_master.name IS NULL
     ) THEN
         RAISE EXCEPTION 'the key that wraps it is being destroyed, or was replaced'
@@ -64,12 +70,21 @@ CREATE TRIGGER kek_of_a_data_key_stays AFTER UPDATE ON kms_kek
 
 CREATE FUNCTION recordings_master_has_no_keys() RETURNS trigger LANGUAGE plpgsql
 SET search_path = pg_catalog, public, pg_temp AS $body$
-DECLARE month text := split_part(OLD.name, '/', 2);
+DECLARE
+    month text := split_part(OLD.name, '/', 2);
+    generation integer := coalesce(nullif(split_part(OLD.name, '/', 3), '')::integer, 0);
+    is_free boolean;
 BEGIN
-    IF OLD.name NOT IN ('fields/' || month, 'index-number/' || month, 'index-reference/' || month)
-       OR month = '' OR month = 'open'
-       OR (SELECT min(kek_version) FROM recordings_storedkey WHERE kek = 'fields/' || month) IS NOT NULL
-    THEN
+    -- A field master goes when no key is of its generation; those of the index with the last key of the month.
+    is_free := CASE
+        WHEN OLD.name ~ '^fields/([0-9]{4}-[0-9]{2}|open)(/[0-9]+)?$' THEN NOT EXISTS (
+            SELECT 1 FROM recordings_storedkey WHERE kek = 'fields/' || month AND kek_version = generation
+        )
+        WHEN OLD.name ~ '^index-(number|reference)/[0-9]{4}-[0-9]{2}$' THEN
+            (SELECT min(kek_version) FROM recordings_storedkey WHERE kek = 'fields/' || month) IS NULL
+        ELSE false
+    END;
+    IF NOT is_free THEN
         RAISE EXCEPTION 'this local master is needed'
             USING ERRCODE = '23000', CONSTRAINT = 'master_of_a_key_stays';
     END IF;
@@ -90,7 +105,7 @@ class Migration(migrations.Migration):
             "kek_version",
             models.PositiveIntegerField(
                 default=0,
-                help_text="Version of the key-encryption key; 0 under a field master, which has none.",
+                help_text="Version of the key-encryption key, or generation of the field master.",
             ),
         ),
         migrations.RunSQL(FILL, migrations.RunSQL.noop),
@@ -154,6 +169,13 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("moved_at", models.DateTimeField(help_text="When it last got on.")),
+                (
+                    "trim_at",
+                    models.DateTimeField(
+                        help_text="From when the older versions may go: a backup from after the rewrapping exists.",
+                        null=True,
+                    ),
+                ),
                 ("finished_at", models.DateTimeField(null=True)),
                 (
                     "stuck_at",
@@ -178,7 +200,8 @@ class Migration(migrations.Migration):
             """
             DROP TRIGGER key_moves_under_a_kek_in_use ON recordings_storedkey;
             DROP TRIGGER key_is_under_a_kek_in_use ON recordings_storedkey;
-            DROP FUNCTION recordings_key_needs_a_kek()
+            DROP FUNCTION recordings_key_needs_a_kek();
+            DROP FUNCTION recordings_field_master(text, integer)
             """,
         ),
         migrations.RunSQL(

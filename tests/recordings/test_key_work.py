@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from uuid import uuid4
 
 import pytest
@@ -86,13 +87,76 @@ def test_hardening_makes_a_stolen_copy_of_the_key_store_worthless_for_what_was_e
     assert kek.hardened_at == kek.rotated_at is not None
 
 
-def test_the_masters_of_a_months_fields_are_wrapped_again_too(three):
-    begin(KeyWorkKind.HARDEN, "fields-2027-02")
+def test_rotating_a_months_fields_wraps_its_masters_again_and_leaves_the_field_keys(three):
+    before = {row.pk: bytes(row.wrapped) for row in StoredKey.objects.filter(kek="fields/2027-02")}
+    begin(KeyWorkKind.ROTATE, "fields-2027-02")
     carry_on()
 
     assert set(Master.objects.filter(kek="fields-2027-02").values_list("kek_version", flat=True)) == {2}
+    assert {row.pk: bytes(row.wrapped) for row in StoredKey.objects.filter(pk__in=before)} == before
     masters.forget_all()
     assert fields.open_details(three[0]).reference == calls.REFERENCE
+
+
+def test_hardening_a_months_fields_makes_a_stolen_master_worthless_for_what_was_erased(three, exchange):
+    stolen = Master.objects.get(name="fields/2027-02")
+    with transaction.atomic():
+        keys.shred(three[0])
+
+    begin(KeyWorkKind.HARDEN, "fields-2027-02")
+    carry_on()
+
+    (work,) = KeyWork.objects.all()
+    assert (work.total, work.rewrapped, work.finished_at) == (2 + 3, 2 + 2, NOW)
+    with pytest.raises(UnwrapRefused):
+        masters._unwrap(stolen)
+    assert masters.newest_generation("fields/2027-02") == 2
+    assert not Master.objects.filter(name="fields/2027-02").exists()
+    masters.forget_all()
+    assert [fields.open_details(each).reference for each in three[1:]] == [calls.REFERENCE] * 2
+    assert StoredKey.objects.get(recording_id=bring_in(exchange).pk, kind=keys.FIELDS).kek_version == 2
+
+
+def test_hardening_destroys_nothing_until_a_backup_from_after_the_rewrapping_exists(three, settings):
+    settings.HARDEN_WAIT = timedelta(hours=26)
+    last_night = {row.pk: bytes(row.wrapped) for row in StoredKey.objects.filter(kek=NAME)}
+    work = begin()
+    carry_on()
+    carry_on()
+
+    work.refresh_from_db()
+    assert (work.rewrapped, work.trim_at, work.finished_at) == (3, NOW + timedelta(hours=26), None)
+    for row in StoredKey.objects.filter(kek=NAME):  # what was backed up last night still opens
+        kms.service(Duty.PLAYBACK).unwrap(
+            NAME, last_night[row.pk], keys.context_of(row.recording_id, row.pk, 1)
+        )
+    key_work.carry_on(actor=JOB, now=NOW + timedelta(hours=27))
+
+    assert KeyWork.objects.get().finished_at == NOW + timedelta(hours=27)
+    row = StoredKey.objects.get(kek=NAME, recording_id=three[0].pk)
+    with pytest.raises(UnwrapRefused):
+        kms.service(Duty.PLAYBACK).unwrap(
+            NAME, last_night[row.pk], keys.context_of(row.recording_id, row.pk, 1)
+        )
+    assert [heard(each) for each in three] == [wav(0.2), wav(0.3), wav(0.4)]
+
+
+def test_a_key_that_others_may_know_is_replaced_at_once(three, settings):
+    settings.HARDEN_WAIT = timedelta(hours=26)
+
+    begin(KeyWorkKind.REPLACE)
+    carry_on()
+
+    assert KeyWork.objects.get().finished_at == NOW
+
+
+def test_the_database_deletes_no_master_that_a_field_key_needs(three):
+    for name in ("fields/2027-02", "index-number/2027-02", "source-identity"):
+        with pytest.raises(IntegrityError, match="needed"), transaction.atomic():
+            Master.objects.filter(name=name).delete()
+    row = StoredKey.objects.get(kek="fields/2027-02", recording_id=three[0].pk)
+    with pytest.raises(IntegrityError, match="replaced"), transaction.atomic():
+        StoredKey.objects.filter(pk=row.pk).update(kek_version=7)
 
 
 def test_work_goes_on_where_it_stood_after_any_step_that_fails(three, monkeypatch):

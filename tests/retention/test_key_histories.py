@@ -43,7 +43,7 @@ from vault.errors import Refusal
 from vault.kms import Duty, files, masters
 from vault.kms import keks as books
 from vault.kms.keyring import Keyring
-from vault.kms.models import Kek, KekState
+from vault.kms.models import Kek, KekState, Master
 from vault.storage.directory import DirectoryStore
 
 NOW = datetime(2026, 11, 22, 10, 52, 7, tzinfo=UTC)
@@ -83,6 +83,7 @@ class World:
         self.erased: set[UUID] = set()
         self.held: set[UUID] = set()
         self.stolen: dict[UUID, StoredKey] = {}
+        self.stolen_masters: dict[tuple[str, bytes], Master] = {}
         books.ensure("ledger")
         self.in_the_ledger = kms.service(Duty.INGEST).wrap("ledger", bytes(32), b"an entry")
 
@@ -158,7 +159,8 @@ class World:
 
     def steal(self, at: int, other: int) -> None:
         """Copy the key store, as a backup does."""
-        self.stolen |= {row.pk: row for row in StoredKey.objects.exclude(kind=keys.FIELDS)}
+        self.stolen |= {row.pk: row for row in StoredKey.objects.all()}
+        self.stolen_masters |= {(row.name, bytes(row.wrapped)): row for row in Master.objects.all()}
 
     def restart(self, at: int, other: int) -> None:
         """Lose what a process has in memory."""
@@ -202,17 +204,25 @@ class World:
         for _ in range(3):
             key_work.carry_on(actor=JOB, now=NOW)
             moving.move_keys(now=NOW)
-        for name in Kek.objects.filter(state=KekState.ACTIVE, name__startswith="audio-").values_list(
-            "pk", flat=True
-        ):
+        of_recordings = Kek.objects.filter(state=KekState.ACTIVE, name__regex="^(audio|fields)-")
+        for name in of_recordings.values_list("pk", flat=True):
             with suppress(Refusal):
                 key_work.begin(name, KeyWorkKind.HARDEN, actor=JOB, now=NOW)
         key_work.carry_on(actor=JOB, now=NOW)
         self.check()
+        masters.forget_all()
         for row in self.stolen.values():
-            if row.recording_id in self.erased:
+            if row.recording_id not in self.erased:
+                continue
+            if row.kind != keys.FIELDS:
                 with pytest.raises((kms.UnwrapRefused, kms.KeyDestroyed)):
                     keys.unwrap_stored(row)
+                continue
+            name = keys.master_of(row.kek, row.kek_version)
+            for master in (each for each in self.stolen_masters.values() if each.name == name):
+                with pytest.raises((kms.UnwrapRefused, kms.KeyDestroyed)):
+                    masters._unwrap(master)
+            assert masters.find(name) is None
 
     def check_takes_in(self) -> None:
         """See that a call whose end is not known can still come, and what the ledger holds be opened."""

@@ -65,6 +65,23 @@ def prepare(wanted: Mapping[str, str], *, ahead: bool = False) -> None:
             _make(name, kek, ahead=ahead)
 
 
+def newest_generation(name: str) -> int:
+    """Return the newest generation of a master, as its names tell: ``fields/2027-02/3`` is the third version's."""
+    after = Master.objects.filter(name__startswith=f"{name}/").values_list("name", flat=True)
+    return max((int(found.rpartition("/")[2]) for found in after), default=0)
+
+
+def retire(name: str, *, before: int) -> None:
+    """Delete the generations of a master before this one, here and in this process's memory.
+
+    :raises IntegrityError: if something is still wrapped under one.
+    """
+    olds = [name, *(f"{name}/{generation}" for generation in range(1, before))]
+    Master.objects.filter(name__in=olds).delete()
+    for old in olds:
+        forget(old)
+
+
 def count_under(kek: str) -> int:
     """Return how many masters a key-encryption key wraps."""
     return Master.objects.filter(kek=kek).count()

@@ -123,9 +123,7 @@ class Command(BaseCommand):
             self.stdout.write(f"destroyed {ended} keys that were closed")
         done = KeyWork.objects.filter(kek=name, finished_at__isnull=False).order_by("-finished_at").first()
         if done and not left:
-            self.stdout.write(
-                f"{name}: version {done.version}, {done.rewrapped} data keys and every local master wrapped again"
-            )
+            self.stdout.write(f"{name}: version {done.version}, {done.rewrapped} keys wrapped again")
         if stuck := [work.kek for work in left if work.stuck_at]:
             raise CommandError(
                 f"Nothing was destroyed. 'keys check' says what is wrong with {', '.join(stuck)}."
@@ -156,4 +154,9 @@ def _described(stderr: OutputWrapper) -> dict[str, KeyInfo] | None:
 def _how_far(work: KeyWork) -> str:
     if work.stuck_at:
         return f"{work.kind} given up: {work.refused} keys cannot be wrapped again"
+    if work.trim_at:
+        return (
+            f"{work.kind}: {work.rewrapped} wrapped again; back up the key table,"
+            f" the older versions go after {work.trim_at:%Y-%m-%d %H:%M} UTC"
+        )
     return f"{work.kind}: {work.rewrapped} of {work.total}"
