@@ -19,7 +19,7 @@ from recordings.errors import KeyReplaced
 from recordings.models import Recording, Rendition, StoredKey
 from vault import kms
 from vault.crypto import container
-from vault.crypto.container import CopyKind
+from vault.crypto.container import CopyKind, Opener
 from vault.crypto.fields import unwrap_key, wrap_key
 from vault.errors import Unavailable, gettext_noop
 from vault.kms import Duty, KeyDestroyed, keks, masters
@@ -29,7 +29,7 @@ from vault.kms.models import Kek, KekState
 FIELDS = 32  # the kind of a recording's field key; others are of vault.crypto.container.CopyKind
 OPEN_MONTH = "open"
 
-_opened = KeyCache(limit=1000, seconds=60)
+_opened: KeyCache[Opener] = KeyCache(limit=1000, seconds=60)
 
 
 class KeyGone(Unavailable):
@@ -105,19 +105,33 @@ def refresh(row: StoredKey, data_key: bytes) -> None:
 
 
 def open_data_key(rendition: Rendition) -> bytes:
-    """Return the key that opens a stored object, remembered for at most a minute.
+    """Return the key that opens a stored object, remembered nowhere.
 
     :raises KeyGone: if the key store no longer has it.
+    """
+    row = StoredKey.objects.filter(pk=rendition.key_id, recording_id=rendition.recording_id).first()
+    if row is None:
+        raise KeyGone
+    return _unwrap(row, Duty.PLAYBACK)
+
+
+def opener_of(rendition: Rendition) -> Opener:
+    """Return what opens a stored copy, remembered for at most a minute: a listener asks for many ranges.
+
+    :raises KeyGone: if the key store no longer has its key.
     """
     name = (rendition.recording_id, rendition.key_id)
     if found := _opened.find(name):
         return found
-    row = StoredKey.objects.filter(pk=rendition.key_id, recording_id=rendition.recording_id).first()
-    if row is None:
-        raise KeyGone
-    data_key = _unwrap(row, Duty.PLAYBACK)
-    _opened.put(name, data_key)
-    return data_key
+    opener = Opener(
+        open_data_key(rendition),
+        context_of(rendition.recording_id, rendition.key_id, rendition.kind),
+        bytes(rendition.header),
+        rendition.sealed_length,
+        version=rendition.container_version,
+    )
+    _opened.put(name, opener)
+    return opener
 
 
 def new_field_key(recording_id: UUID, *, month: str, now: datetime) -> tuple[StoredKey, bytes]:

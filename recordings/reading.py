@@ -7,22 +7,9 @@ from collections.abc import Iterator
 from recordings import keys
 from recordings.models import Rendition
 from vault import storage
-from vault.crypto import container
-from vault.crypto.container import CopyKind, Opener
+from vault.crypto.container import Opener
 
 _FIRST_BYTES = 262_144  # fetched first, so that sound begins while the rest is fetched
-
-
-def opener_of(rendition: Rendition) -> Opener:
-    """Return what opens a copy; its key may be asked of the key management service."""
-    context = container.context(rendition.recording_id, rendition.key_id, CopyKind(rendition.kind))
-    return Opener(
-        keys.open_data_key(rendition),
-        context,
-        bytes(rendition.header),
-        rendition.sealed_length,
-        version=rendition.container_version,
-    )
 
 
 def read_whole(rendition: Rendition) -> Iterator[memoryview]:
@@ -32,7 +19,7 @@ def read_whole(rendition: Rendition) -> Iterator[memoryview]:
     def fetch(start: int, end: int) -> bytes:
         return store.read(rendition.object_name, start, end, rendition.object_version or None)
 
-    return opener_of(rendition).open_all(fetch)
+    return keys.opener_of(rendition).open_all(fetch)
 
 
 def read_range(rendition: Rendition, start: int, end: int) -> Iterator[memoryview]:
@@ -40,7 +27,7 @@ def read_range(rendition: Rendition, start: int, end: int) -> Iterator[memoryvie
 
     The first is fetched and opened before this returns, so that what is missing is refused, not cut off.
     """
-    opener = opener_of(rendition)
+    opener = keys.opener_of(rendition)
     middle = min(start + _FIRST_BYTES, end)
     first = _read(rendition, opener, start, middle)
 

@@ -8,6 +8,7 @@ import json
 import os
 import tracemalloc
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -481,3 +482,18 @@ def test_regrouped_pieces_hold_the_same_bytes_in_equal_pieces(sizes, size):
     assert b"".join(pieces) == whole
     assert all(len(piece) == size for piece in pieces[:-1])
     assert all(0 < len(piece) <= size for piece in pieces[-1:])
+
+
+def test_one_opener_serves_many_threads_at_once():
+    content = os.urandom(40 * SEGMENT_LENGTH + 5)
+    sealed = seal(content)
+    opener = opener_of(sealed)
+
+    def read(start: int) -> bool:
+        first, after = opener.segments_for(start, start + SEGMENT_LENGTH)
+        opened = opener.open(start, start + SEGMENT_LENGTH, sealed[first:after])
+        return bytes(opened) == content[start : start + SEGMENT_LENGTH]
+
+    with ThreadPoolExecutor(8) as threads:
+        starts = [(number * 7_919) % (39 * SEGMENT_LENGTH) for number in range(2_000)]
+        assert all(threads.map(read, starts))

@@ -18,7 +18,7 @@ def passed(monkeypatch):
 
 
 def test_a_key_is_kept_until_its_time_is_over(passed):
-    kept = KeyCache(seconds=60)
+    kept: KeyCache[bytes] = KeyCache(seconds=60)
     kept.put("a", b"key")
 
     passed["now"] += 60
@@ -29,7 +29,7 @@ def test_a_key_is_kept_until_its_time_is_over(passed):
 
 
 def test_a_key_may_be_asked_for_anew_before_its_time_is_over(passed):
-    kept = KeyCache(seconds=60)
+    kept: KeyCache[bytes] = KeyCache(seconds=60)
     kept.put("a", b"key")
 
     passed["now"] += 31
@@ -39,7 +39,7 @@ def test_a_key_may_be_asked_for_anew_before_its_time_is_over(passed):
 
 
 def test_the_oldest_goes_when_there_are_too_many(passed):
-    kept = KeyCache(limit=2)
+    kept: KeyCache[bytes] = KeyCache(limit=2)
     for name in ("a", "b", "a", "c"):
         kept.put(name, name.encode())
 
@@ -47,7 +47,7 @@ def test_the_oldest_goes_when_there_are_too_many(passed):
 
 
 def test_putting_a_key_drops_those_whose_time_is_over(passed):
-    kept = KeyCache(seconds=60)
+    kept: KeyCache[bytes] = KeyCache(seconds=60)
     kept.put("a", b"key")
     passed["now"] += 61
 
@@ -57,7 +57,7 @@ def test_putting_a_key_drops_those_whose_time_is_over(passed):
 
 
 def test_forgotten_keys_are_gone(passed):
-    kept = KeyCache()
+    kept: KeyCache[bytes] = KeyCache()
     for name in ("a", "b"):
         kept.put(name, b"key")
 

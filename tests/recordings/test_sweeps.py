@@ -361,13 +361,13 @@ def test_erasure_is_told_of_every_object_finished_or_not(recording, stored_objec
 
 def test_shredding_the_keys_leaves_nothing_that_opens(recording):
     rendition = recording.renditions.get()
-    keys.open_data_key(rendition)
+    keys.opener_of(rendition)
 
     assert keys.shred(recording) == 2
     keys.forget_cached(recording.pk)
 
     with pytest.raises(keys.KeyGone):
-        keys.open_data_key(rendition)
+        keys.opener_of(rendition)
     with pytest.raises(keys.KeyGone):
         fields.open_details(recording)
 

@@ -193,7 +193,7 @@ class World:
             keys.open_field_key(key)
         for key in self.erased & self.renditions.keys():
             with pytest.raises(keys.KeyGone):
-                reading.opener_of(self.renditions[key])
+                keys.opener_of(self.renditions[key])
         in_use = set(Kek.objects.filter(state=KekState.ACTIVE).values_list("pk", flat=True))
         used = StoredKey.objects.exclude(kind=keys.FIELDS).values_list("kek", flat=True)
         assert set(used) <= in_use, "no key-encryption key with a live key is gone"

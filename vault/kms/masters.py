@@ -18,7 +18,7 @@ from vault.kms.models import Master
 
 _CONTEXT = b"callvault/master/v1\0"
 _FRESH_S = 30.0  # half of what memory keeps them for
-_kept = KeyCache()
+_kept: KeyCache[bytes] = KeyCache()
 
 
 def get(name: str, *, kek: str) -> bytes:

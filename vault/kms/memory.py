@@ -1,4 +1,4 @@
-"""Keys kept in this process's memory for a moment, so that opening many things asks the service once."""
+"""Keys, and what was made of them, in this process's memory for a moment: opening many things asks once."""
 
 from __future__ import annotations
 
@@ -6,31 +6,36 @@ import time
 from collections import OrderedDict
 from collections.abc import Hashable
 from threading import Lock
+from typing import Generic, TypeVar
+
+Key = TypeVar("Key")
 
 
-class KeyCache:
+class KeyCache(Generic[Key]):
     """At most so many keys, each for at most so many seconds; the oldest goes first."""
 
     def __init__(self, *, limit: int = 1000, seconds: float = 60) -> None:
         self._limit = limit
         self._seconds = seconds
-        self._kept: OrderedDict[Hashable, tuple[float, bytes]] = OrderedDict()
+        self._kept: OrderedDict[Hashable, tuple[float, Key]] = OrderedDict()
         self._lock = Lock()
 
-    def find(self, name: Hashable, *, put_within: float | None = None) -> bytes | None:
+    def find(self, name: Hashable, *, put_within: float | None = None) -> Key | None:
         """Return the key, if it was put here and its time is not over.
 
         :param put_within: leave out one that has been here for more seconds than this.
         """
         with self._lock:
-            put_at, key = self._kept.get(name, (0.0, None))
+            if name not in self._kept:
+                return None
+            put_at, key = self._kept[name]
             age = time.monotonic() - put_at
-            if key is not None and age > self._seconds:
+            if age > self._seconds:
                 del self._kept[name]
                 return None
             return None if put_within is not None and age > put_within else key
 
-    def put(self, name: Hashable, key: bytes) -> None:
+    def put(self, name: Hashable, key: Key) -> None:
         """Keep the key."""
         now = time.monotonic()
         with self._lock:
