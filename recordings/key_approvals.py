@@ -221,14 +221,7 @@ def _warning(recording: Recording) -> str:
 
 
 def _copy_id(asked: Approval) -> UUID:
-    """Return which copy. One writing alone is taken, so that one request at a time waits for each."""
-    try:
-        copy_id = UUID(asked.target_id)
-    except ValueError:
-        raise NoSuchCopy from None
-    if str(copy_id) != asked.target_id:
-        raise NoSuchCopy
-    return copy_id
+    return kinds.target_uuid(asked, NoSuchCopy)
 
 
 def _copy(asked: Approval) -> Rendition:

@@ -115,14 +115,7 @@ class HoldRelease(Kind):
 
 
 def _hold_id(asked: Approval) -> UUID:
-    """Return which hold. One writing alone is taken, so that one request at a time waits for each."""
-    try:
-        hold_id = UUID(asked.target_id)
-    except ValueError:
-        raise NoSuchHold from None
-    if str(hold_id) != asked.target_id:
-        raise NoSuchHold
-    return hold_id
+    return kinds.target_uuid(asked, NoSuchHold)
 
 
 def _hold(asked: Approval) -> Hold:

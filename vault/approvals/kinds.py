@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Any, ClassVar
+from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 
 from audit.actor import Actor, Ref
 from audit.subjects import Subject
 from vault.approvals.errors import NoSuchKind
+from vault.errors import Missing
 from vault.permissions import Permission
 
 if TYPE_CHECKING:
@@ -98,6 +100,20 @@ class Kind(ABC):
     def show(self, request: HttpRequest, result: Any) -> HttpResponse:
         """Show what came of it to who asked, once (only where the requester carries it out)."""
         raise TypeError(f"{self.code} has nothing to show")
+
+
+def target_uuid(asked: Approval, missing: type[Missing]) -> UUID:
+    """Return the id of the target. One writing alone is taken: requests and people are found by comparing ids.
+
+    :raises Missing: of the kind given, for anything else.
+    """
+    try:
+        target_id = UUID(asked.target_id)
+    except ValueError:
+        raise missing from None
+    if str(target_id) != asked.target_id:
+        raise missing
+    return target_id
 
 
 _registered: dict[str, Kind] = {}

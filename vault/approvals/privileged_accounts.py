@@ -158,14 +158,7 @@ class LetIn(_OfAccount):
 
 
 def _person_id(asked: Approval) -> UUID:
-    """Return whose account it is. One writing alone is taken: who may not decide is found by comparing ids."""
-    try:
-        person_id = UUID(asked.target_id)
-    except ValueError:
-        raise NoSuchPerson from None
-    if str(person_id) != asked.target_id:
-        raise NoSuchPerson
-    return person_id
+    return kinds.target_uuid(asked, NoSuchPerson)
 
 
 def _role(asked: Approval) -> Role:
