@@ -166,10 +166,12 @@ def test_the_pages_show_keys_and_begin_a_new_version(recording, bram, katrien):
     assert administrator.post(reverse("keys:renew", args=[name]), {"kind": "paper"}).status_code == 400
     begun = administrator.post(reverse("keys:renew", args=[name]), {"kind": "harden"}, follow=True)
     assert "0 of 1 keys are wrapped again" in begun.content.decode()
+    assert 'hx-trigger="every 3s"' in begun.content.decode()
     key_work.carry_on(actor=bram, now=clock.now())
     assert KeyWork.objects.get().asked_by == bram.id
     hardened = administrator.get(reverse("keys:key", args=[name])).content.decode()
     assert "Hardened" in hardened
+    assert "hx-trigger" not in hardened
     assert (
         "Backups of the key management service" not in hardened
     )  # the master of this keyring is ours to change
