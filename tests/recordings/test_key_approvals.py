@@ -167,6 +167,7 @@ def test_the_pages_show_keys_and_begin_a_new_version(recording, bram, katrien):
     begun = administrator.post(reverse("keys:renew", args=[name]), {"kind": "harden"}, follow=True)
     assert "0 of 1 keys are wrapped again" in begun.content.decode()
     assert 'hx-trigger="every 3s"' in begun.content.decode()
+    assert "vendor/htmx" in begun.content.decode()
     key_work.carry_on(actor=bram, now=clock.now())
     assert KeyWork.objects.get().asked_by == bram.id
     hardened = administrator.get(reverse("keys:key", args=[name])).content.decode()
