@@ -48,7 +48,7 @@ def measure(*, small: bool) -> list[Row]:
         _against_openssl("sequential_vs_openssl", open_whole, MEBIBYTE * repeats, bar=0.80, rounds=rounds),
         _against_openssl("ranges_vs_openssl", open_ranges, RANGE * len(places), bar=0.60, rounds=rounds),
         _against_openssl(
-            "first_ranges_vs_openssl", open_first_ranges, RANGE * len(places), bar=0.50, rounds=rounds
+            "first_ranges_vs_openssl", open_first_ranges, RANGE * len(places), bar=0.60, rounds=rounds
         ),
     ]
 

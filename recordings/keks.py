@@ -8,6 +8,7 @@ stand. Triggers refuse to close a key that something lives on, and to store anyt
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -105,21 +106,26 @@ def lock_in_use(name: str) -> Kek:
 
 
 def lives_on(name: str) -> Lives:
-    """Count what lives on a key: data keys, or the masters of a month that still wrap a recording's fields."""
-    month = month_of(name)
-    use, _dash, which = name.partition("-")
-    wrapped = f"fields/{which}" if use == "fields" else name
+    """Count what lives on one key."""
+    return lives_on_each([name])[name]
+
+
+def lives_on_each(names: Iterable[str]) -> dict[str, Lives]:
+    """Count what lives on each key: data keys, or the masters that still wrap a recording's fields. One query."""
+    wrapping = {name: named_by_keys(name) for name in names}
     with connection.cursor() as cursor:
         cursor.execute(
             # In the order of the index, or the statistics of yesterday may call for the whole table.
-            "SELECT count(*) FROM (SELECT 1 FROM recordings_storedkey WHERE kek = %s"
-            " ORDER BY kek_version LIMIT %s) AS living",
-            [wrapped, COUNTED_UP_TO + 1],
+            "SELECT name, (SELECT count(*) FROM (SELECT 1 FROM recordings_storedkey WHERE kek = wrapping"
+            " ORDER BY kek_version LIMIT %s) AS living), (SELECT count(*) FROM kms_master WHERE kek = name)"
+            " FROM unnest(%s::text[], %s::text[]) AS asked (name, wrapping)",
+            [COUNTED_UP_TO + 1, list(wrapping), list(wrapping.values())],
         )
-        (count,) = cursor.fetchone()
-    # The masters of a month whose recordings are gone wrap nothing, and go with its key.
-    needed = Master.objects.filter(kek=name).count() if count or not month else 0
-    return Lives(count, needed)
+        # The masters of a month whose recordings are gone wrap nothing, and go with its key.
+        return {
+            name: Lives(count, masters_there if count or not month_of(name) else 0)
+            for name, count, masters_there in cursor
+        }
 
 
 def record_made(*, actor: Actor, now: datetime) -> int:
@@ -246,9 +252,14 @@ def usable_month(month: str) -> str:
 
 def count_keys(name: str, kind: str) -> int:
     """Return how many keys a new version of a key wraps again, its local masters left out."""
+    wrapping = name if kind == KeyWorkKind.ROTATE else named_by_keys(name)
+    return StoredKey.objects.filter(kek=wrapping).count()
+
+
+def named_by_keys(name: str) -> str:
+    """Return what the rows of the keys under a key-encryption key name: field keys name the month's master."""
     use, _dash, month = name.partition("-")
-    is_of_fields = use == "fields" and kind != KeyWorkKind.ROTATE
-    return StoredKey.objects.filter(kek=keys.field_master(month) if is_of_fields else name).count()
+    return keys.field_master(month) if use == "fields" else name
 
 
 def ref(name: str) -> Ref:

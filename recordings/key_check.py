@@ -64,10 +64,7 @@ def check_keys(name: str, *, actor: Actor, now: datetime) -> Checked:
 
 def _pages(name: str) -> Iterator[list[StoredKey]]:
     """Yield a key's data keys, page by page. One that leaves meanwhile is no longer of this key."""
-    purpose, _, month = name.partition("-")
-    wrapped = (
-        f"fields/{month}" if purpose == "fields" else name
-    )  # field keys lie under the month's local master
+    wrapped = keks.named_by_keys(name)
     after = UUID(int=0)
     while page := list(StoredKey.objects.filter(kek=wrapped, pk__gt=after).order_by("pk")[:_PAGE]):
         yield page

@@ -77,7 +77,7 @@ def list_keys(request: HttpRequest) -> HttpResponse:
         Kek.objects.exclude(state=KekState.ACTIVE) if is_gone else Kek.objects.filter(state=KekState.ACTIVE)
     )
     infos, trouble = _described()
-    rows = [_row(kek, infos) for kek in found.order_by("pk")]
+    rows = _rows(list(found.order_by("pk")), infos)
     if not is_gone:  # one that the service has lost stands first, whether it is needed or not
         rows = [row for row in rows if (row.is_empty and bool(row.info or trouble)) == are_empty]
     context = {
@@ -96,7 +96,7 @@ def show_key(request: HttpRequest, name: str) -> HttpResponse:
     """Show one key with its history, and what can be done with it."""
     kek, now = keks.require(name), clock.now()
     infos, trouble = _described()
-    row = _row(kek, infos)
+    (row,) = _rows([kek], infos)
     is_in_use = kek.state == KekState.ACTIVE
     service = kms.service(Duty.ROTATION)
     may_manage = actor_of(request).may(MANAGE)
@@ -146,9 +146,24 @@ def _described() -> tuple[dict[str, KeyInfo], str]:
         return {}, refusal.detail
 
 
-def _row(kek: Kek, infos: dict[str, KeyInfo]) -> Row:
+def _rows(found: list[Kek], infos: dict[str, KeyInfo]) -> list[Row]:
+    """Put together what is shown of keys, with two queries for all of them."""
+    names = [kek.name for kek in found]
+    lives = keks.lives_on_each(names)
+    under_way = {work.kek: work for work in KeyWork.objects.filter(kek__in=names, finished_at__isnull=True)}
+    return [
+        Row(
+            kek,
+            _use_of(kek),
+            STATE_TONES[KekState(kek.state)],
+            lives[kek.name],
+            under_way.get(kek.name),
+            infos.get(kek.name),
+        )
+        for kek in found
+    ]
+
+
+def _use_of(kek: Kek) -> str:
     purpose, _dash, month = kek.name.partition("-")
-    use = OPEN_USES[purpose] if month == "open" and purpose in OPEN_USES else USES.get(purpose, "")
-    work = KeyWork.objects.filter(kek=kek.name, finished_at__isnull=True).first()
-    tone = STATE_TONES[KekState(kek.state)]
-    return Row(kek, str(use), tone, keks.lives_on(kek.name), work, infos.get(kek.name))
+    return str(OPEN_USES[purpose] if month == "open" and purpose in OPEN_USES else USES.get(purpose, ""))

@@ -281,9 +281,7 @@ def _wraps(work: KeyWork) -> str:
     Rotating wraps the master again, and leaves what that wraps. Where the older versions are to go, the master must
     change too: a copy of it from before would open what was erased since.
     """
-    use, _dash, month = work.kek.partition("-")
-    is_of_fields = use == "fields" and work.kind != KeyWorkKind.ROTATE
-    return keys.field_master(month) if is_of_fields else work.kek
+    return work.kek if work.kind == KeyWorkKind.ROTATE else keks.named_by_keys(work.kek)
 
 
 def _is_anything_left(work: KeyWork) -> bool:

@@ -181,6 +181,18 @@ def test_the_pages_show_keys_and_begin_a_new_version(recording, bram, katrien):
     assert dpo.post(reverse("keys:renew", args=[name]), {"kind": "rotate"}).status_code == 403
 
 
+def test_the_list_of_keys_asks_no_more_for_more_keys(recording, bram, django_assert_max_num_queries):
+    administrator = client_of(User.objects.get(pk=bram.id))
+    administrator.get(reverse("keys:list"))
+    for number in range(30):
+        books.ensure(f"audio-2040-{number:02}")
+
+    with django_assert_max_num_queries(12):
+        page = administrator.get(reverse("keys:list") + "?empty=yes")
+
+    assert "audio-2040-29" in page.content.decode()
+
+
 def test_the_pages_say_what_stands_still_and_go_on(recording, bram):
     name = f"audio-{recording.key_month}"
     key_work.begin(name, KeyWorkKind.HARDEN, actor=bram, now=NOW)

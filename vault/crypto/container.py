@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from enum import IntEnum
 from uuid import UUID
 
+import numpy as np
 from cryptography.cobblestone import Cobblestone256Encryptor
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -208,7 +209,8 @@ class Opener:
         if sealed.nbytes != expected_length:
             raise Truncated
         count = -(-expected_length // SEALED_SEGMENT_LENGTH)
-        plain = memoryview(bytearray(expected_length - count * TAG_LENGTH))
+        # Not zeroed first: each byte of it is written, or none of it is handed out.
+        plain = np.empty(expected_length - count * TAG_LENGTH, np.uint8).data
         decrypt_into, base_nonce = self._decrypt_into, self._base_nonce
         written = 0
         try:

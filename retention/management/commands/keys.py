@@ -78,8 +78,10 @@ class Command(BaseCommand):
         self.stdout.write(
             f"{'key':<20}{'state':<12}{'version':>8}{'data keys':>12}  made, hardened, gone, work"
         )
-        for kek in Kek.objects.order_by("pk"):
-            info, lives = (there or {}).get(kek.name), keks.lives_on(kek.name)
+        found = list(Kek.objects.order_by("pk"))
+        living = keks.lives_on_each(kek.name for kek in found)
+        for kek in found:
+            info, lives = (there or {}).get(kek.name), living[kek.name]
             many = f"> {keks.COUNTED_UP_TO}" if lives.data_keys > keks.COUNTED_UP_TO else str(lives.data_keys)
             if kek.name in key_work.WRAPS_ELSEWHERE:
                 many = "elsewhere"
