@@ -116,8 +116,9 @@ def lives_on_each(names: Iterable[str]) -> dict[str, Lives]:
     with connection.cursor() as cursor:
         cursor.execute(
             # In the order of the index, or the statistics of yesterday may call for the whole table.
-            "SELECT name, (SELECT count(*) FROM (SELECT 1 FROM recordings_storedkey WHERE kek = wrapping"
-            " ORDER BY kek_version LIMIT %s) AS living), (SELECT count(*) FROM kms_master WHERE kek = name)"
+            "SELECT asked.name, (SELECT count(*) FROM (SELECT 1 FROM recordings_storedkey AS stored"
+            " WHERE stored.kek = asked.wrapping ORDER BY stored.kek_version LIMIT %s) AS living),"
+            " (SELECT count(*) FROM kms_master AS master WHERE master.kek = asked.name)"
             " FROM unnest(%s::text[], %s::text[]) AS asked (name, wrapping)",
             [COUNTED_UP_TO + 1, list(wrapping), list(wrapping.values())],
         )

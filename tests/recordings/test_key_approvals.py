@@ -27,7 +27,7 @@ from vault.approvals.errors import NoLongerPossible
 from vault.approvals.models import Approval, State
 from vault.crypto.container import CopyKind
 from vault.errors import Forbidden
-from vault.kms import Duty, KeyDestroyed, KeyManagementUnavailable
+from vault.kms import Duty, KeyDestroyed, KeyManagementUnavailable, masters
 from vault.kms import keks as books
 from vault.kms.models import Kek
 
@@ -179,6 +179,23 @@ def test_the_pages_show_keys_and_begin_a_new_version(recording, bram, katrien):
     dpo = client_of(User.objects.get(pk=katrien.id))
     assert dpo.get(reverse("keys:key", args=[name])).status_code == 200
     assert dpo.post(reverse("keys:renew", args=[name]), {"kind": "rotate"}).status_code == 403
+
+
+def test_what_lives_on_each_key_is_counted_apart(north, exchange):
+    masters.get("accounts", kek="accounts")
+    for _ in range(2):
+        bring_in(exchange, audio=wav(0.2))
+    books.ensure(UNUSED)
+
+    found = keks.lives_on_each(["audio-2027-02", "fields-2027-02", "fields-open", "accounts", UNUSED])
+
+    assert found == {
+        "audio-2027-02": keks.Lives(2, 0),
+        "fields-2027-02": keks.Lives(2, 3),  # the fields' master, and those of two indexes
+        "fields-open": keks.Lives(0, 1),  # by what a call is known
+        "accounts": keks.Lives(0, 1),
+        UNUSED: keks.Lives(0, 0),
+    }
 
 
 def test_the_list_of_keys_asks_no_more_for_more_keys(recording, bram, django_assert_max_num_queries):
