@@ -107,6 +107,18 @@ class Action(StrEnum):
     TRAIL_EXPORT_EXPIRED = "trail.export_expired"
     TRAIL_VERIFIED = "trail.verified"
     TRAIL_FORGOTTEN = "trail.forgotten"
+    TRAIL_MONTH_REMOVED = "trail.month_removed"
+    TRAIL_CHECK_REQUESTED = "trail.check_requested"
+    TRAIL_ANCHOR_FAILED = "trail.anchor_failed"
+    TRAIL_ANCHOR_WORKS_AGAIN = "trail.anchor_works_again"
+    TRAIL_FELL_BEHIND = "trail.fell_behind"
+    TRAIL_CAUGHT_UP = "trail.caught_up"
+    TRAIL_REIMPORTED = "trail.reimported"
+    TRAIL_ORIGIN_OPENED = "trail.origin_opened"
+
+    # Answering people about it
+    STATEMENT_MADE = "statement.made"
+    BREACH_REPORT_MADE = "breach_report.made"
 
     # Running it
     KEY_CREATED = "key.created"
@@ -223,7 +235,18 @@ FACTS: dict[Action, frozenset[str]] = {
     Action.TRAIL_EXPORT_DOWNLOADED: _facts("events size sha256"),
     Action.TRAIL_EXPORT_EXPIRED: _facts("why"),
     Action.TRAIL_VERIFIED: _facts("tree_size whole findings first_finding"),
-    Action.TRAIL_FORGOTTEN: _facts("keys"),
+    Action.TRAIL_FORGOTTEN: _facts("keys ground approval"),
+    Action.TRAIL_MONTH_REMOVED: _facts("month first last events policy tree_size root"),
+    Action.TRAIL_CHECK_REQUESTED: _facts("check"),
+    Action.TRAIL_ANCHOR_FAILED: _facts("kind why tree_size"),
+    Action.TRAIL_ANCHOR_WORKS_AGAIN: _facts("kind tree_size"),
+    Action.TRAIL_FELL_BEHIND: _facts("why waiting_s"),
+    Action.TRAIL_CAUGHT_UP: _facts("waiting_s"),
+    Action.TRAIL_REIMPORTED: _facts("first last events tree_size root why"),
+    Action.TRAIL_ORIGIN_OPENED: _facts("old tree_size root why"),
+    # Answering people about it
+    Action.STATEMENT_MADE: _facts("field query recordings consultations names format language since until"),
+    Action.BREACH_REPORT_MADE: _facts("account recordings consultations format language since until"),
     # Running it
     Action.KEY_CREATED: _facts("ahead"),
     Action.KEY_MOVED: _facts("keys old new"),
@@ -239,7 +262,7 @@ FACTS: dict[Action, frozenset[str]] = {
     Action.KEY_DESTROYED: _facts("why"),
     Action.RESIDENCY_VIOLATED: _facts("what region endpoint why"),
     Action.RESIDENCY_RESTORED: _facts("what region endpoint why"),
-    Action.SETTINGS_CHANGED: _facts("name old new"),
+    Action.SETTINGS_CHANGED: _facts("name old new process"),
     Action.JOB_FAILED: _facts("job"),
     Action.IMPORT_RUN: _facts("accepted repeated refused quarantined"),
 }
@@ -259,6 +282,8 @@ GROUPS: dict[str, frozenset[Action]] = {
             Action.ERASURE_PROOF_READ,
             Action.APPROVAL_READ,
             Action.DATA_KEY_EXPORTED,
+            Action.STATEMENT_MADE,
+            Action.BREACH_REPORT_MADE,
         )
     ),
     "changed": frozenset(

@@ -84,6 +84,7 @@ REF_KINDS = frozenset(
         "key",
         "page",
         "day",
+        "check",
     ]
 )
 

@@ -1,7 +1,7 @@
 """The tables of the trail. Only this package touches them; nothing in them points to another app's rows.
 
 Events, addenda, leaves, tiles, checkpoints and anchors are only ever inserted: database triggers and the
-accounts' privileges forbid the rest.
+accounts' privileges forbid the rest. Events and addenda go by the month when their time is over.
 """
 
 from __future__ import annotations
@@ -86,23 +86,45 @@ class Addendum(models.Model):
     """What an event says about a person, sealed; the entry holds only its digest.
 
     Personal data: name, address, free text, sealed under the subject's key.
+
+    Partitioned by month of ``recorded_at``, made by SQL in the third migration.
     """
 
     digest = models.BinaryField(primary_key=True, help_text="SHA-256 of the addendum, as in the entry.")
-    event_id = models.UUIDField(db_index=True)
+    recorded_at = models.DateTimeField(help_text="The database's time of the insert.")
+    event_id = models.UUIDField()
     key_id = models.UUIDField(help_text="The SubjectKey; no foreign key, because keys are destroyed.")
     sealed = models.BinaryField()
 
     class Meta:
+        managed = False
+        db_table = "audit_addendum"
+
+    def __str__(self) -> str:
+        return f"addendum of {self.event_id}"
+
+
+class Lookup(models.Model):
+    """Where an event is found by a value that stands nowhere in clear, such as the address it came from.
+
+    Personal data: a keyed hash under the month's lookup key, deleted with the key of the subject it is of.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    value = models.BinaryField()
+    event_id = models.UUIDField()
+    key_id = models.UUIDField(null=True, db_index=True, help_text="The SubjectKey with which it goes.")
+
+    class Meta:
+        indexes = [models.Index(name="audit_lookup_by_value", fields=["value", "event_id"])]
         constraints = [
             models.CheckConstraint(
-                name="audit_addendum_digest_is_a_sha256",
-                condition=Exact(Length("digest"), 32),
+                name="audit_lookup_value_has_16_bytes", condition=Exact(Length("value"), 16)
             )
         ]
 
     def __str__(self) -> str:
-        return f"addendum of {self.event_id}"
+        return f"lookup of {self.event_id}"
 
 
 class Leaf(models.Model):
@@ -197,6 +219,7 @@ class Export(models.Model):
     asked_at = models.DateTimeField()
     request_event = models.UUIDField(help_text="The event that stands for asking.")
     format = models.TextField()
+    language = models.CharField(max_length=8, default="en", help_text="Of what people read in it.")
     filters = models.JSONField(default=dict)
     with_personal = models.BooleanField(default=False)
     state = models.TextField(choices=ExportState.choices, default=ExportState.WAITING)
@@ -223,3 +246,66 @@ class Export(models.Model):
 
     def __str__(self) -> str:
         return f"export {self.id}"
+
+
+class CheckState(models.TextChoices):
+    """How far a check of the whole trail is."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+
+
+class Check(models.Model):
+    """One check of the whole trail: asked for, done by a job, with what it found. Personal data: none."""
+
+    id = models.UUIDField(primary_key=True)
+    asked_by = models.UUIDField(null=True)
+    asked_at = models.DateTimeField()
+    state = models.TextField(choices=CheckState.choices, default=CheckState.WAITING)
+    lease_until = models.DateTimeField(null=True)
+    attempts = models.SmallIntegerField(default=0)
+    done = models.BigIntegerField(default=0)
+    total = models.BigIntegerField(default=0)
+    findings = models.JSONField(default=list)
+    finished_at = models.DateTimeField(null=True)
+    error = models.TextField(blank=True)
+
+    class Meta:
+        indexes = [models.Index(name="audit_check_by_time", fields=["-asked_at"])]
+
+    def __str__(self) -> str:
+        return f"check {self.id}"
+
+
+class RemovedMonth(models.Model):
+    """A month whose events are gone because their time was over; their hashes stay. Personal data: none."""
+
+    month = models.CharField(max_length=7, primary_key=True)
+    first = models.BigIntegerField(help_text="Index of the first event that went.")
+    last = models.BigIntegerField()
+    events = models.BigIntegerField()
+    event_id = models.UUIDField(help_text="The event that says so.")
+    removed_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.month
+
+
+class KnownSetting(models.Model):
+    """A setting as a kind of process was last started with it; secrets as a keyed hash. Personal data: none."""
+
+    id = models.BigAutoField(primary_key=True)
+    process = models.CharField(max_length=32)
+    name = models.CharField(max_length=64)
+    value = models.TextField()
+    since = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(name="audit_setting_is_known_once_a_process", fields=["process", "name"])
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.process} {self.name}"

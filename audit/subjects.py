@@ -7,11 +7,12 @@ addendum about it, here and in every copy, and leaves the tree as it was.
 from __future__ import annotations
 
 import base64
+import hmac
 import os
 from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from threading import Lock
 from typing import Self
 from uuid import UUID, uuid4
@@ -19,7 +20,8 @@ from uuid import UUID, uuid4
 from django.db import connection, transaction
 
 from audit.canonical import canonical
-from audit.models import SubjectKey
+from audit.models import Lookup, SubjectKey
+from vault.crypto import blind_index
 from vault.crypto.errors import NotAuthentic
 from vault.crypto.fields import open_field, seal_field, unwrap_key, wrap_key
 from vault.kms import masters
@@ -109,6 +111,18 @@ def open_keys(ids: Iterable[UUID]) -> dict[UUID, OpenKey]:
     }
 
 
+def lookup(field: str, value: str, at: datetime) -> bytes:
+    """Return the keyed hash under which events of this month are found by a value; it dies with the month's master."""
+    return _lookup_of(_master(f"{at.astimezone(UTC):%Y-%m}"), field, value)
+
+
+def lookups(field: str, value: str) -> list[bytes]:
+    """Return the hashes of a value in every month of the trail whose master still opens."""
+    months = SubjectKey.objects.order_by().values_list("month", flat=True).distinct()
+    there = masters.many([_master_name(month) for month in months])
+    return [_lookup_of(master, field, value) for master in there.values()]
+
+
 def prepare_month(at: datetime, *, ahead: bool = False) -> None:
     """Have the month's master in memory, so that no event has to wait for the key management service.
 
@@ -119,10 +133,17 @@ def prepare_month(at: datetime, *, ahead: bool = False) -> None:
 
 
 def destroy_keys(subject: Subject) -> int:
-    """Delete every key of the subject within the caller's transaction; return how many there were."""
+    """Delete every key of the subject, and how its events were found by what the keys sealed; return how many keys."""
     _cache.drop(subject)
-    count, _ = SubjectKey.objects.filter(subject_kind=subject.kind, subject_id=subject.id).delete()
+    keys = SubjectKey.objects.filter(subject_kind=subject.kind, subject_id=subject.id)
+    Lookup.objects.filter(key_id__in=list(keys.values_list("pk", flat=True))).delete()
+    count, _ = keys.delete()
     return count
+
+
+def _lookup_of(master: bytes, field: str, value: str) -> bytes:
+    key = hmac.digest(master, b"callvault/trail-lookup/v1", "sha256")
+    return blind_index.index(key, field, value)
 
 
 def _make(subject: Subject, month: str, at: datetime) -> OpenKey:

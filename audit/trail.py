@@ -103,6 +103,7 @@ def record(
     entry = canonical(_filled(body))
     if len(entry) > _LONGEST_ENTRY:
         raise ValueError(f"{action} is too long for the trail: {len(entry)} bytes")
+    lookups = _lookups(actor, facts, addenda, at)
     event = AuditEvent(
         id=event_id,
         occurred_at=at,
@@ -118,7 +119,7 @@ def record(
         counter=counter,
         entry=entry,
     )
-    _insert(event, addenda)
+    _insert(event, addenda, lookups)
     return event
 
 
@@ -234,17 +235,35 @@ def _seal(part: Personal, at: datetime) -> _Sealed:
     return _Sealed(str(part.subject), digest, str(key.id), subjects.seal(key, addendum, digest))
 
 
-def _insert(event: AuditEvent, addenda: list[_Sealed]) -> None:
+def _lookups(
+    actor: Actor, facts: dict[str, Fact], addenda: list[_Sealed], at: datetime
+) -> list[tuple[bytes, str | None]]:
+    """Return the keyed hashes under which the event is found, each with the key it goes with."""
+    found: list[tuple[bytes, str | None]] = []
+    if actor.address:
+        found.append((subjects.lookup("address", actor.address, at), addenda[0].key_id))
+    if query := facts.get("query"):
+        found.append((subjects.lookup("query", str(query), at), None))
+    return found
+
+
+def _insert(event: AuditEvent, addenda: list[_Sealed], lookups: list[tuple[bytes, str | None]]) -> None:
     values: list[Any] = []
-    kept = ""
+    kept: list[str] = []
     if addenda:
         rows = ", ".join(["(%s::bytea, %s::uuid, %s::uuid, %s::bytea)"] * len(addenda))
-        kept = f"WITH kept AS (INSERT INTO audit_addendum (digest, event_id, key_id, sealed) VALUES {rows})"  # noqa: S608 - placeholders only
+        kept.append(f"kept AS (INSERT INTO audit_addendum (digest, event_id, key_id, sealed) VALUES {rows})")  # noqa: S608 - placeholders only
         for part in addenda:
             values += [part.digest, event.id, part.key_id, part.sealed]
+    if lookups:
+        rows = ", ".join(["(%s::bytea, %s::uuid, %s::uuid)"] * len(lookups))
+        kept.append(f"found AS (INSERT INTO audit_lookup (value, event_id, key_id) VALUES {rows})")  # noqa: S608 - placeholders only
+        for value, key_id in lookups:
+            values += [value, event.id, key_id]
     values += [getattr(event, column) for column in _COLUMNS]
+    beside = f"WITH {', '.join(kept)} " if kept else ""
     with connection.cursor() as cursor:
-        cursor.execute(f"{kept} {_INSERT}", values)
+        cursor.execute(f"{beside}{_INSERT}", values)
         (event.recorded_at,) = cursor.fetchone()
     event._state.adding = False
     event._state.db = connection.alias

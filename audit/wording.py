@@ -86,6 +86,16 @@ SENTENCES: dict[Action, tuple[Promise, str]] = {
     Action.TRAIL_EXPORT_EXPIRED: (_("removed an export of the trail"), "trash-2"),
     Action.TRAIL_VERIFIED: (_("checked the trail"), "shield-check"),
     Action.TRAIL_FORGOTTEN: (_("made the trail forget {what}"), "archive-x"),
+    Action.TRAIL_MONTH_REMOVED: (_("removed a month of the trail whose time was over"), "archive-x"),
+    Action.TRAIL_CHECK_REQUESTED: (_("asked for a check of the trail"), "shield-check"),
+    Action.TRAIL_ANCHOR_FAILED: (_("could not anchor the trail outside"), "triangle-alert"),
+    Action.TRAIL_ANCHOR_WORKS_AGAIN: (_("anchored the trail outside again"), "anchor"),
+    Action.TRAIL_FELL_BEHIND: (_("noticed that events wait for their checkpoint"), "triangle-alert"),
+    Action.TRAIL_CAUGHT_UP: (_("noticed that all events have their checkpoint again"), "shield-check"),
+    Action.TRAIL_REIMPORTED: (_("brought events back from the locked copy"), "undo-2"),
+    Action.TRAIL_ORIGIN_OPENED: (_("went on with the trail under a new name"), "anchor"),
+    Action.STATEMENT_MADE: (_("stated who listened to {what}"), "file-text"),
+    Action.BREACH_REPORT_MADE: (_("reported what was sent to {what}"), "file-text"),
     Action.KEY_CREATED: (_("made {what}"), "key-round"),
     Action.KEY_MOVED: (_("moved {what}"), "key-round"),
     Action.KEY_ROTATION_BEGUN: (_("asked for a new version of {what}"), "key-round"),
@@ -126,6 +136,7 @@ TARGETS: dict[str, Promise] = {
     "key": _("a key"),
     "page": _("a page"),
     "day": _("the unknown visitors of a day"),
+    "check": _("a check of the trail"),
 }
 
 GROUP_NAMES: dict[str, Promise] = {

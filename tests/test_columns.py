@@ -52,7 +52,7 @@ SORTED: dict[str, Sorted] = {
     ),
     "audit.Addendum": Sorted(
         sealed="sealed",
-        none="digest event_id key_id",
+        none="digest recorded_at event_id key_id",
     ),
     "audit.Anchor": Sorted(
         none="id size kind evidence anchored_at",
@@ -68,10 +68,22 @@ SORTED: dict[str, Sorted] = {
     ),
     "audit.Export": Sorted(
         none=(
-            "id asked_by asked_at request_event format filters with_personal state lease_until "
+            "id asked_by asked_at request_event format language filters with_personal state lease_until "
             "attempts done total tree_size ready_at expires_at fetched_at error object_name "
             "object_version data_key_id wrapped_key header sealed_bytes plain_bytes sha256"
         ),
+    ),
+    "audit.Check": Sorted(
+        none="id asked_by asked_at state lease_until attempts done total findings finished_at error",
+    ),
+    "audit.KnownSetting": Sorted(
+        none="id process name value since",
+    ),
+    "audit.Lookup": Sorted(
+        none="id value event_id key_id",
+    ),
+    "audit.RemovedMonth": Sorted(
+        none="month first last events event_id removed_at",
     ),
     "audit.Leaf": Sorted(
         none="index event_id recorded_at hash",

@@ -28,6 +28,10 @@ APPLICATION: dict[str, frozenset[str]] = {
     "audit_anchor": APPEND,
     "audit_subjectkey": APPEND_AND_ERASE,
     "audit_export": WRITE,
+    "audit_lookup": APPEND_AND_ERASE,
+    "audit_check": APPEND_AND_MARK,
+    "audit_removedmonth": READ,
+    "audit_knownsetting": WRITE,
     # Recordings
     "recordings_recording": WRITE,
     "recordings_details": WRITE,
@@ -77,7 +81,10 @@ APPLICATION: dict[str, frozenset[str]] = {
 }
 
 # Columns that only their default fills: an event cannot claim another transaction or moment than its own.
-FILLED_BY_DATABASE = {"audit_event": frozenset({"tx", "recorded_at"})}
+FILLED_BY_DATABASE = {
+    "audit_event": frozenset({"tx", "recorded_at"}),
+    "audit_addendum": frozenset({"recorded_at"}),
+}
 
 # The account that alone numbers events and signs checkpoints (DATABASE_SEQUENCER_URL).
 SEQUENCER: dict[str, frozenset[str]] = {
