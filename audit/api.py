@@ -145,7 +145,7 @@ class NewestCheckpoint(APIView):
         newest = checkpoints.newest()
         if newest is None:
             raise proofs.NotYetSequenced(gettext_noop("There is no checkpoint yet."))
-        return HttpResponse(newest.note, content_type="text/plain; charset=utf-8")
+        return HttpResponse(checkpoints.given_out(newest), content_type="text/plain; charset=utf-8")
 
 
 class Exports(APIView):

@@ -19,6 +19,7 @@ from django.db.models import Q
 from audit import checkpoints, package, trail
 from audit.actions import Action
 from audit.actor import Actor, Ref
+from audit.anchors import work
 from audit.events import EventFilters
 from audit.models import Export, ExportState, Leaf
 from vault import kms, storage
@@ -196,6 +197,8 @@ def _make(export: Export, now: datetime) -> bool:
     checkpoint = checkpoints.newest()
     if export.state == ExportState.FAILED or checkpoint is None:
         return False
+    # The checkpoint that fixes the package is to carry the witnesses' cosignatures.
+    work.anchor_now(checkpoint, actor=Actor.system("task:audit.run_exports"), now=now)
     order = package.Order(
         export_id=str(export.id),
         checkpoint=checkpoint,

@@ -18,7 +18,7 @@ from typing import cast
 from django.db.models import Max, Q, QuerySet
 from django.db.models.functions import TruncDate
 
-from audit import events, log_key, verify
+from audit import checkpoints, events, log_key, verify
 from audit.actions import Action
 from audit.canonical import Value
 from audit.events import EventFilters, Told
@@ -96,7 +96,7 @@ def write_package(order: Order, on_progress: Callable[[int], None]) -> Iterator[
             yield from member("entries.csv", _csv(order))
         enclosed = _enclosed_checkpoints(order)
         for checkpoint in enclosed:
-            yield from member(f"checkpoints/{checkpoint.size}", [checkpoint.note.encode()])
+            yield from member(f"checkpoints/{checkpoint.size}", [checkpoints.given_out(checkpoint).encode()])
         kept_tiles.update(checkpoint.size // TILE_WIDTH for checkpoint in enclosed)
         for name, hashes in _tiles(order, kept_tiles):
             yield from member(name, [hashes])
@@ -127,8 +127,9 @@ def _leaves(order: Order) -> QuerySet[Leaf]:
         return leaves
     chosen = Q(event_id__in=order.filters.apply(AuditEvent.objects.all()).values("id"))
     # Why an addendum is missing must be in the package too.
-    forgotten = AuditEvent.objects.filter(action=Action.TRAIL_FORGOTTEN.value).values("id")
-    return leaves.filter(chosen | Q(event_id__in=forgotten))
+    explaining = (Action.TRAIL_FORGOTTEN.value, Action.TRAIL_REIMPORTED.value)
+    explained = AuditEvent.objects.filter(action__in=explaining).values("id")
+    return leaves.filter(chosen | Q(event_id__in=explained))
 
 
 def _numbered(order: Order) -> Iterator[list[_Numbered]]:
@@ -184,12 +185,12 @@ def _plain_files(order: Order) -> Iterator[tuple[str, bytes]]:
     yield "README.txt", _readme(order).encode()
     yield "verify.py", Path(verify.__file__).read_bytes()
     yield "keys.txt", f"{log_key.verifier().vkey}\n".encode()
-    yield "checkpoint", order.checkpoint.note.encode()
+    yield "checkpoint", checkpoints.given_out(order.checkpoint).encode()
 
 
 def _enclosed_checkpoints(order: Order) -> list[Checkpoint]:
     """Return the checkpoints that are anchored, and the last of each day."""
-    earlier = Checkpoint.objects.filter(size__lt=order.checkpoint.size)
+    earlier = checkpoints.of_this_origin().filter(size__lt=order.checkpoint.size)
     days = earlier.annotate(day=TruncDate("signed_at", tzinfo=UTC)).values("day").annotate(last=Max("size"))
     wanted = Q(size__in=days.values("last")) | Q(size__in=Anchor.objects.values("size"))
     return list(earlier.filter(wanted).order_by("-size")[:MOST_CHECKPOINTS])

@@ -22,7 +22,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from audit import check, checkpoints, events, export, proofs, sequencer, trail
+from audit import check, checkpoints, events, export, proofs, state, trail
 from audit.actions import Action
 from audit.actor import Actor, Ref
 from audit.doors import actor_of, asks
@@ -35,7 +35,6 @@ from vault.errors import Invalid
 from vault.permissions import Permission
 
 READ, EXPORT = Permission.AUDIT_READ, Permission.AUDIT_EXPORT
-_LATE_S = 10
 _MOST_FACTS = 4
 _MOST_STRETCHES = 6
 
@@ -63,7 +62,7 @@ def show_trail(request: HttpRequest) -> HttpResponse:
         ],
         "order": OrderExport(),
         "query": _query_of(request),
-        **_state_of_trail(),
+        **state.state_of_trail(),
         **_exports(),
     }
     return render(request, "audit/trail.html", context)
@@ -119,7 +118,7 @@ def give_checkpoint(request: HttpRequest) -> HttpResponse:
     newest = checkpoints.newest()
     if newest is None:
         raise proofs.NotYetSequenced(_("There is no checkpoint yet."))
-    response = HttpResponse(newest.note, content_type="text/plain; charset=utf-8")
+    response = HttpResponse(checkpoints.given_out(newest), content_type="text/plain; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="checkpoint-{newest.size}.txt"'
     return response
 
@@ -280,20 +279,6 @@ def _by_day(rows: list[Row]) -> list[tuple[date, list[Row]]]:
         (day, list(of_day))
         for day, of_day in groupby(rows, key=lambda row: timezone.localtime(row.at).date())
     ]
-
-
-def _state_of_trail() -> dict[str, object]:
-    newest, last = checkpoints.newest(), check.last_check()
-    waiting = sequencer.lag().total_seconds()
-    return {
-        "checkpoint": newest,
-        "last_check": last,
-        "was_whole": last is not None and last.body["facts"].get("whole") is True,
-        "last_findings": last.body["facts"].get("findings", 0) if last else 0,
-        "anchor": checkpoints.newest_anchor(),
-        "is_late": waiting > _LATE_S,
-        "waiting_s": round(waiting),
-    }
 
 
 def _exports() -> dict[str, object]:

@@ -26,7 +26,7 @@ class NotYetSequenced(Unavailable):
 
 
 def event_proof(event_id: UUID, extra: bytes = b"") -> str:
-    """Return the proof that the event stands in the newest checkpoint.
+    """Return the proof that the event stands in the newest checkpoint, or the newest that a witness cosigned.
 
     :raises Missing: if there is no such event.
     :raises NotYetSequenced: if no checkpoint covers it yet.
@@ -37,6 +37,7 @@ def event_proof(event_id: UUID, extra: bytes = b"") -> str:
         if not AuditEvent.objects.filter(id=event_id).exists():
             raise Missing(gettext_noop("There is no such event."))
         raise NotYetSequenced(gettext_noop("The next checkpoint will cover it; try again in a few seconds."))
+    checkpoint = checkpoints.newest_cosigned(covering=leaf.index) or checkpoint
     event = AuditEvent.objects.get(id=event_id, recorded_at=leaf.recorded_at)
     hashes = stored_tree(checkpoint.size).inclusion_proof(leaf.index)
     line_feed = b"\n"
@@ -46,7 +47,7 @@ def event_proof(event_id: UUID, extra: bytes = b"") -> str:
         f"index {leaf.index}",
         *map(_base64, hashes),
         "",
-        checkpoint.note,
+        checkpoints.given_out(checkpoint),
     ]
     return "\n".join(lines)
 

@@ -4,7 +4,9 @@ from datetime import timedelta
 
 from django.db import connection
 
-from audit import export, subjects
+from audit import export, lag, subjects
+from audit.actor import Actor
+from audit.anchors import work
 from vault import clock
 from vault.jobs.periodic import periodic
 
@@ -31,3 +33,15 @@ def run_exports() -> int:
 def expire_exports() -> int:
     """Remove packages that were fetched, failed or are a day old."""
     return export.expire(now=clock.now())
+
+
+@periodic("audit.anchor")
+def anchor() -> int:
+    """Bring the newest checkpoint to the places out of the operator's reach."""
+    return work.anchor(actor=Actor.system("task:audit.anchor"), now=clock.now())
+
+
+@periodic("audit.watch")
+def watch() -> int:
+    """Raise an alarm while events wait too long for their checkpoint, and say why they do."""
+    return lag.watch(actor=Actor.system("task:audit.watch"), now=clock.now())

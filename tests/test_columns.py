@@ -55,7 +55,10 @@ SORTED: dict[str, Sorted] = {
         none="digest recorded_at event_id key_id",
     ),
     "audit.Anchor": Sorted(
-        none="id size kind evidence anchored_at",
+        none="id size kind place evidence anchored_at",
+    ),
+    "audit.AnchorPlace": Sorted(
+        none="id kind name origin size tried_at worked_at failing_since why",
     ),
     "audit.AuditEvent": Sorted(
         none=(

@@ -44,6 +44,8 @@ SCHEDULE: dict[str, int] = {
     "audit.run_exports": 5,
     "audit.expire_exports": 600,
     "audit.make_partitions": 86_400,
+    "audit.anchor": min(settings.SWEEP_SECONDS, 60),
+    "audit.watch": 15,
     "access.forget_expired_sessions": 3600,
     "approvals.expire": 300,
     "kms.keep_tokens": 1200,

@@ -295,6 +295,17 @@ KMS_AWS_DELETION_DAYS = env.integer("KMS_AWS_DELETION_DAYS", default=7)  # from 
 AUDIT_ORIGIN = env.text("AUDIT_ORIGIN", default="callvault.example/trail")
 AUDIT_KEY = env.text("AUDIT_KEY", default="")  # Ed25519 seed, base64; for the sequencer alone
 AUDIT_PUBLIC_KEY = env.text("AUDIT_PUBLIC_KEY", default="")  # its public half, for everybody else
+# Places out of the operator's reach that checkpoints are brought to; docs/guides/anchors.md.
+WITNESSES = env.items("WITNESSES", default=())  # "KEY URL", several separated by commas
+AUDIT_ANCHOR_MAIL = env.items("AUDIT_ANCHOR_MAIL", default=())
+AUDIT_ANCHOR_MAIL_EVENTS = env.integer("AUDIT_ANCHOR_MAIL_EVENTS", default=100_000)
+LOCKED_COPY_BUCKET = env.text("LOCKED_COPY_BUCKET", default="")
+LOCKED_COPY_ENDPOINT_URL = env.text("LOCKED_COPY_ENDPOINT_URL", default="")
+LOCKED_COPY_REGION = env.text("LOCKED_COPY_REGION", default=S3_REGION)
+LOCKED_COPY_ACCESS_KEY = env.text("LOCKED_COPY_ACCESS_KEY", default="")
+LOCKED_COPY_SECRET_KEY = env.text("LOCKED_COPY_SECRET_KEY", default="")
+LOCKED_COPY_CA_BUNDLE = env.text("LOCKED_COPY_CA_BUNDLE", default="")
+LOCKED_COPY_MONTHS = env.integer("LOCKED_COPY_MONTHS", default=60)  # not shorter than the trail is kept
 
 # Days a copy may live on in backups; the erasure proof's "beyond recovery" counts with them.
 KEY_TABLE_BACKUP_DAYS = env.integer("KEY_TABLE_BACKUP_DAYS", default=7)
