@@ -27,6 +27,7 @@ import re
 import sys
 import zipfile
 import zlib
+from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -539,7 +540,8 @@ class _Export:
         self.tiles = Tiles(0, lambda _: None)
         self.trusted_tiles = True
         self.forgotten: set[str] = set()
-        self.missing: dict[str, int] = {}
+        self.missing: dict[str, array[int]] = {}
+        self.reimported: list[tuple[int, int]] = []
         self.withheld = 0
 
     def check(self) -> None:
@@ -705,12 +707,19 @@ class _Export:
             self.findings.add_record("CSV", index, "differs in entries.csv")
 
     def _check_addenda_are_explained(self) -> None:
-        for subject, index in sorted(self.missing.items(), key=lambda item: item[1]):
-            if subject not in self.forgotten:
+        lost = 0
+        for subject, indexes in sorted(self.missing.items(), key=lambda item: item[1][0]):
+            if subject in self.forgotten:
+                continue
+            unexplained = [n for n in indexes if not any(low <= n <= high for low, high in self.reimported)]
+            lost += len(indexes) - len(unexplained)
+            if unexplained:
                 self.findings.add(
                     "ADDENDUM MISSING",
-                    f"record {index} lacks its addendum about {subject}, whom no event says was forgotten",
+                    f"record {unexplained[0]} lacks its addendum about {subject}, whom no event says was forgotten",
                 )
+        if lost:
+            self.findings.notes.append(f"{lost} addenda were lost with the database that was restored.")
         if self.withheld:
             self.findings.notes.append(
                 f"{self.withheld} addenda (names, addresses, reasons) are withheld, as the manifest says."
@@ -857,6 +866,10 @@ class _Reader:
     def _check_addenda(self, index: int, entry: dict[str, Any]) -> dict[str, str]:
         if entry["action"] == "trail.forgotten":
             self._export.forgotten.add(f"{entry['target']['kind']}:{entry['target']['id']}")
+        elif entry["action"] == "trail.reimported":
+            facts = entry["facts"]
+            # It speaks only of what stands before it: nobody may explain away what comes later.
+            self._export.reimported.append((int(facts["first"]), min(int(facts["last"]), index - 1)))
         names: dict[str, str] = {}
         actor = entry["actor"].get("id")
         for promised in entry.get("addenda", ()):
@@ -879,7 +892,7 @@ class _Reader:
                     "ADDENDUM ALTERED", index, "has an addendum that is not what was hashed"
                 )
             else:
-                self._export.missing.setdefault(subject, index)
+                self._export.missing.setdefault(subject, array("Q")).append(index)
         return names
 
 

@@ -52,6 +52,20 @@ def created() -> Iterator[str]:
 
 
 @contextmanager
+def backup_of(name: str) -> Iterator[str]:
+    """Make a copy of a database as it is now, to which nobody may be connected; drop it afterwards."""
+    backup = f"vault_test_{_HOST}_{os.getpid()}_{secrets.token_hex(4)}"
+    connections.close_all()
+    with _server() as server:
+        server.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(*map(sql.Identifier, (backup, name))))
+    try:
+        yield backup
+    finally:
+        with _server() as server:
+            _drop(server, backup)
+
+
+@contextmanager
 def pointed_at(name: str) -> Iterator[None]:
     """Point every alias at a database for a while."""
     before = {alias: connections.settings[alias]["NAME"] for alias in ADDRESSES}

@@ -305,7 +305,7 @@ LOCKED_COPY_REGION = env.text("LOCKED_COPY_REGION", default=S3_REGION)
 LOCKED_COPY_ACCESS_KEY = env.text("LOCKED_COPY_ACCESS_KEY", default="")
 LOCKED_COPY_SECRET_KEY = env.text("LOCKED_COPY_SECRET_KEY", default="")
 LOCKED_COPY_CA_BUNDLE = env.text("LOCKED_COPY_CA_BUNDLE", default="")
-LOCKED_COPY_MONTHS = env.integer("LOCKED_COPY_MONTHS", default=60)  # not shorter than the trail is kept
+LOCKED_COPY_KEPT = timedelta(days=31 * env.integer("LOCKED_COPY_MONTHS", default=60))  # as long as the trail
 
 # Days a copy may live on in backups; the erasure proof's "beyond recovery" counts with them.
 KEY_TABLE_BACKUP_DAYS = env.integer("KEY_TABLE_BACKUP_DAYS", default=7)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import struct
 from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cache
 
 from django.conf import settings
@@ -27,7 +27,6 @@ from vault.storage.interface import StoreUnavailable
 from vault.storage.s3 import S3Store
 
 KIND = "locked-copy"
-_DAYS_IN_A_MONTH = 31
 _LARGEST = 10**19 - 1
 _LONGEST_NOTE = 65_536
 
@@ -56,7 +55,7 @@ def copy_up_to(checkpoint: Checkpoint, *, held: int, now: datetime) -> str:
     :raises AnchorFailed: if something else stands in a place of the copy, or the vault lacks entries.
     :raises AnchorSilent: if the store does not take it.
     """
-    until = now + timedelta(days=_DAYS_IN_A_MONTH * settings.LOCKED_COPY_MONTHS)
+    until = now + settings.LOCKED_COPY_KEPT
     name = f"{_prefix(settings.AUDIT_ORIGIN)}checkpoint/{_LARGEST - checkpoint.size:019}.{checkpoint.size}"
     try:
         for path, body in _new_objects(checkpoint.size, held):
