@@ -59,7 +59,12 @@ _WIDTH = 256
 _HASH = 32
 _SMALL_FILE = 4_194_304
 _LONGEST_LINE = 131_072
+_LONGEST_ENTRY = 16_384
+_LARGEST = 2**53 - 1
 _SHOWN = 40
+
+# The events that explain why something else is missing; every other one may pass unparsed.
+READ_WHOLE = frozenset({"trail.forgotten"})
 
 sha256 = hashlib.sha256
 _encode = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False).encode
@@ -523,6 +528,12 @@ def verify_export(path: Path, policy: Policy | None, known: list[str], *, whole:
     return findings
 
 
+def manifest_text(manifest: dict[str, Any]) -> bytes:
+    """Return the one way to write a manifest."""
+    text = json.dumps(manifest, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)
+    return text.encode() + b"\n"
+
+
 class _Export:
     """The checks of one package, in order."""
 
@@ -629,7 +640,7 @@ class _Export:
             self.findings.add("TILE", "the tiles do not lead to the signed root")
 
     def _check_entries(self) -> None:
-        reader = _Reader(self)
+        reader = _Reader(self, parses_all="entries.csv" in self.package.sizes)
         rows = _csv_rows(self.package) if "entries.csv" in self.package.sizes else None
         block: list[tuple[int, bytes]] = []
         roots = _Roots()
@@ -793,11 +804,14 @@ class _Roots:
 class _Reader:
     """Reads records one by one: their form, their order, their writers' counters, their addenda."""
 
-    def __init__(self, export: _Export) -> None:
+    def __init__(self, export: _Export, *, parses_all: bool) -> None:
         self._export = export
         self._findings = export.findings
-        self._counters: dict[str, int] = {}
+        self._counters: dict[bytes, int] = {}
+        self._forms = _Forms()
+        self._parses_all = parses_all
         self._is_whole = export.is_whole
+        self._size = export.checkpoint.size
         withheld = export.manifest.get("withheld")
         if not isinstance(withheld, list):
             raise Broken("manifest.json does not say which addenda are withheld")
@@ -806,8 +820,23 @@ class _Reader:
         self._addenda = export.package.lines("addenda.jsonl") if has_addenda else iter(())
         self._next = next(self._addenda, None)
 
-    def read(self, line: bytes, expected: int) -> tuple[int, dict[str, Any], bytes, dict[str, str]] | None:
-        """Return index, entry, leaf hash and the disclosed words about the actor; None if unreadable."""
+    def read(self, line: bytes, expected: int) -> Record | None:
+        """Check one record; None if it is none."""
+        matched = None if self._parses_all else self._forms.match(line)
+        if matched is None:
+            return self._read_slowly(line, expected)
+        actor, *promised, counter, writer, place = matched.groups()
+        raw = line[9 : matched.start(matched.re.groups) - 9]
+        index = int(place)
+        if index != expected or index >= self._size:
+            self._check_place(index, expected)
+        self._check_counter(index, writer, int(counter))
+        if promised:
+            words = [str(word, "ascii") for word in promised]
+            self._check_addenda(index, str(actor, "ascii"), list(zip(words[::2], words[1::2], strict=True)))
+        return index, {}, sha256(b"\x00" + raw).digest(), {}
+
+    def _read_slowly(self, line: bytes, expected: int) -> Record | None:
         cut = line.rfind(b',"index":')
         number = line[cut + 9 : -2]
         if line[:9] != b'{"entry":' or cut < 0 or line[-2:] != b"}\n" or not _is_number(number):
@@ -816,20 +845,31 @@ class _Reader:
         index, raw = int(number), line[9:cut]
         leaf = sha256(b"\x00" + raw).digest()
         try:
-            entry = json.loads(raw)
+            entry = _parse_entry(raw)
             if _encode(entry).encode() != raw:
                 self._findings.add_record("UNREADABLE", index, "is not in canonical form")
+            elif entry["action"] not in READ_WHOLE:
+                self._forms.learn(line, entry)
             self._check_place(index, expected)
-            self._check_counter(index, entry["writer"], entry["counter"])
-            names = self._check_addenda(index, entry)
+            self._check_counter(index, entry["writer"].encode(), entry["counter"])
+            if entry["action"] in READ_WHOLE:
+                self._note_what_it_explains(entry)
+            promised = [(part["sha256"], part["subject"]) for part in entry.get("addenda", ())]
+            names = self._check_addenda(index, entry["actor"].get("id", ""), promised)
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             self._findings.add_record("UNREADABLE", index, "is not an event")
             entry, names = {}, {}
         return index, entry, leaf, names
 
     def finish(self) -> None:
+        """Say what is left over when every record has been read."""
         if self._next is not None:
             self._findings.add("ADDENDUM", "addenda.jsonl holds addenda that no record speaks of")
+
+    def _note_what_it_explains(self, entry: dict[str, Any]) -> None:
+        """Keep what an event of READ_WHOLE says about others, so that what is missing there is explained."""
+        if entry["action"] == "trail.forgotten":
+            self._export.forgotten.add(f"{entry['target']['kind']}:{entry['target']['id']}")
 
     def _check_place(self, index: int, expected: int) -> None:
         if index < expected:
@@ -839,28 +879,26 @@ class _Reader:
                 f"record {expected} is" if index == expected + 1 else f"records {expected} to {index - 1} are"
             )
             self._findings.add("GAP", f"{which} missing")
-        if index >= self._export.checkpoint.size:
+        if index >= self._size:
             self._findings.add_record("INSERTED", index, "lies beyond the checkpoint")
 
-    def _check_counter(self, index: int, writer: str, counter: int) -> None:
+    def _check_counter(self, index: int, writer: bytes, counter: int) -> None:
         before = self._counters.get(writer, 0)
         self._counters[writer] = counter
         if counter == before + 1:
             return
+        name = writer.decode()
         if counter <= before:
-            self._findings.add_record("DUPLICATE", index, f"repeats number {counter} of writer {writer}")
+            self._findings.add_record("DUPLICATE", index, f"repeats number {counter} of writer {name}")
         elif self._is_whole:
             self._findings.add_record(
-                "GAP", index, f"follows on number {before} of writer {writer} with number {counter}"
+                "GAP", index, f"follows on number {before} of writer {name} with number {counter}"
             )
 
-    def _check_addenda(self, index: int, entry: dict[str, Any]) -> dict[str, str]:
-        if entry["action"] == "trail.forgotten":
-            self._export.forgotten.add(f"{entry['target']['kind']}:{entry['target']['id']}")
+    def _check_addenda(self, index: int, actor: str, promised: list[tuple[str, str]]) -> dict[str, str]:
+        """Check what a record promises (digest and subject of each); return the words about its actor."""
         names: dict[str, str] = {}
-        actor = entry["actor"].get("id")
-        for promised in entry.get("addenda", ()):
-            digest, subject = promised["sha256"], promised["subject"]
+        for digest, subject in promised:
             line = self._next
             if line is not None and sha256(line[:-1]).hexdigest() == digest and line[-1:] == b"\n":
                 self._next = next(self._addenda, None)
@@ -871,7 +909,7 @@ class _Reader:
                     )
                 if subject == f"account:{actor}" or subject.startswith("day:"):
                     names = {**told["fields"], **names}
-            elif subject.split(":")[0] in self._withheld:
+            elif subject.partition(":")[0] in self._withheld:
                 self._export.withheld += 1
             elif line is not None and _claims(line, subject):
                 self._next = next(self._addenda, None)
@@ -881,6 +919,112 @@ class _Reader:
             else:
                 self._export.missing.setdefault(subject, index)
         return names
+
+
+# Index, parsed entry (empty where nobody needed it), leaf hash, disclosed words about the actor.
+Record = tuple[int, dict[str, Any], bytes, dict[str, str]]
+
+
+class _Forms:
+    """Recognises canonical entries without parsing each of them.
+
+    Events of one kind differ in their texts and numbers only. Of an entry that was parsed and found canonical
+    a regular expression is made: the same names in the same order, texts of plain characters, which are
+    spelled in one way only, whole numbers of one spelling, and the same action. Whatever it matches is
+    canonical too; what none matches is parsed.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[bytes, list[re.Pattern[bytes]]] = {}
+        self._count = 0
+
+    def match(self, line: bytes) -> re.Match[bytes] | None:
+        """Return the match of a record; its groups are actor, addenda, counter, writer, index."""
+        forms = self._known.get(line[: line.find(b'"actor"')], ())
+        for at, form in enumerate(forms):
+            if matched := form.fullmatch(line):
+                if at:
+                    forms[0], forms[at] = forms[at], forms[0]
+                return matched
+        return None
+
+    def learn(self, line: bytes, entry: dict[str, Any]) -> None:
+        """Remember the form of an entry that is known to be canonical."""
+        start = line[: line.find(b'"actor"')]
+        if self._count == _FORMS_KEPT or len(self._known.get(start, ())) == _FORMS_TRIED:
+            return
+        captured: list[str] = []
+        try:
+            pattern = _form(entry, "", captured)
+        except _NoForm:
+            return
+        addenda = ["addenda.sha256", "addenda.subject"] * ((len(captured) - 3) // 2)
+        if captured == ["actor.id", *addenda, "counter", "writer"]:
+            form = re.compile(rb'\{"entry":' + pattern + b',"index":(' + _PLAIN_NUMBER + rb")\}\n")
+            self._known.setdefault(start, []).append(form)
+            self._count += 1
+
+
+_FORMS_TRIED, _FORMS_KEPT = 16, 4096
+_PLAIN_TEXT = rb"[ !#-\[\]-~]*"
+_PLAIN_NUMBER = rb"(?:0|[1-9][0-9]{0,14})"
+_CAPTURED = frozenset({"actor.id", "addenda.sha256", "addenda.subject", "counter", "writer"})
+
+
+class _NoForm(Exception):
+    """An entry holds something that is spelled in more ways than one; such entries are parsed, each."""
+
+
+def _form(value: object, path: str, captured: list[str]) -> bytes:
+    """Return the regular expression of all values that differ from this one in texts and numbers only."""
+    if isinstance(value, dict):
+        members = []
+        if path == "actor" and "id" not in value:
+            captured.append("actor.id")
+            members.append(b"()")
+        for name, inner in value.items():
+            if not re.fullmatch("[A-Za-z0-9_]+", name):
+                raise _NoForm
+            comma = b"," if members[-1:] not in ([], [b"()"]) else b""
+            form = _form(inner, f"{path}.{name}" if path else name, captured)
+            members.append(b'%b"%b":%b' % (comma, name.encode(), form))
+        return rb"\{" + b"".join(members) + rb"\}"
+    if isinstance(value, list):
+        return rb"\[" + b",".join(_form(inner, path, captured) for inner in value) + rb"\]"
+    if isinstance(value, bool):
+        return b"true" if value else b"false"
+    if path == "action":
+        return b'"%b"' % re.escape(str(value).encode())
+    if not isinstance(value, str | int):
+        raise _NoForm
+    form = _PLAIN_TEXT if isinstance(value, str) else _PLAIN_NUMBER
+    if path in _CAPTURED:
+        captured.append(path)
+        form = b"(" + form + b")"
+    return b'"' + form + b'"' if isinstance(value, str) else form
+
+
+def _parse_entry(raw: bytes) -> dict[str, Any]:
+    """Return an entry, restricted to what the canonical form knows."""
+    if len(raw) > _LONGEST_ENTRY:
+        raise ValueError("too long")
+    entry = json.loads(raw.decode(), parse_int=_whole, parse_float=_refuse, parse_constant=_refuse)
+    if not isinstance(entry, dict) or (entry["v"], type(entry["v"])) != (1, int):
+        raise ValueError("not an entry of version 1")
+    if type(entry["counter"]) is not int or type(entry["action"]) is not str:
+        raise ValueError("not an event")
+    return entry
+
+
+def _whole(text: str) -> int:
+    number = int(text) if len(text) < 18 else _LARGEST + 1
+    if not -_LARGEST <= number <= _LARGEST or text == "-0":
+        raise ValueError("a number out of range")
+    return number
+
+
+def _refuse(text: str) -> object:
+    raise ValueError(f"{text[:20]} is not a whole number")
 
 
 def _claims(line: bytes, subject: str) -> bool:
