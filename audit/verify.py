@@ -547,7 +547,8 @@ class Package:
                 findings.add("FILE", "the package holds a file outside of itself")
             if name != member.orig_filename or member.comment:
                 findings.add("FILE", f"{name} is named in a way that hides something")
-            if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            is_usual = member.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+            if not is_usual or member.flag_bits & ~_USUAL_FLAGS:
                 raise Broken(f"{name} is packed in a way that no export is")
             sizes[name] = member.file_size
         return sizes
@@ -585,6 +586,9 @@ class Package:
                 if len(line) == _LONGEST_LINE and line[-1:] != b"\n":
                     raise Broken(f"{name} has a line that is longer than any that belongs there")
                 yield line
+
+
+_USUAL_FLAGS = 0x80E  # how hard it was packed, sizes behind the file, names in UTF-8; not: encrypted
 
 
 def _files_in(folder: Path, findings: Findings) -> dict[str, int]:
@@ -727,16 +731,12 @@ class _Export:
         }
         if told:
             self.findings.notes.append(f"The manifest, which nobody signs, also says: {_encode(told)}")
-        for_people = [name for name in ("README.txt", "verify.py") if name in self.package.sizes]
-        if for_people:
-            is_this = self.package.read("verify.py") == Path(__file__).read_bytes()
+        enclosed = {name: self.package.read(name) for name in ("README.txt", "verify.py")}
+        if enclosed["README.txt"] is not None:
+            self.findings.notes.append("Nobody signs README.txt; nothing here was checked by what it says.")
+        if enclosed["verify.py"] not in (None, Path(__file__).read_bytes()):
             self.findings.notes.append(
-                f"Nobody signs {' and '.join(for_people)}"
-                + (
-                    "."
-                    if is_this or len(for_people) == 1
-                    else "; verify.py is another program than this one."
-                )
+                "The enclosed verify.py is another program than the one that is running."
             )
 
     def _check_checkpoint(self) -> bool:
@@ -1110,7 +1110,9 @@ class _Forms:
 
     def match(self, line: bytes) -> re.Match[bytes] | None:
         """Return the match of a record; its groups are actor, addenda, counter, writer, index."""
-        forms = self._known.get(line[: line.find(b'"actor"')], ())
+        forms = self._known.get(line[: line.find(b'"actor"')])
+        if forms is None or len(line) > _LONGEST_ENTRY:
+            return None
         for at, form in enumerate(forms):
             if matched := form.fullmatch(line):
                 if at:
@@ -1163,6 +1165,8 @@ def _form(value: object, path: str, captured: list[str]) -> bytes:
         return rb"\[" + b",".join(_form(inner, path, captured) for inner in value) + rb"\]"
     if isinstance(value, bool):
         return b"true" if value else b"false"
+    if path == "v":
+        return b"1"
     if path == "action":
         return b'"%b"' % re.escape(str(value).encode())
     if not isinstance(value, str | int):

@@ -217,11 +217,11 @@ def _what_happened(dice: random.Random, people: list[tuple[str, str]], call: str
         }
     by_person |= {"outcome": "done", "purpose": "quality", "rule": "team"}
     if kind < 0.45:
-        query = {"count": dice.randrange(50), "field": "number", "query": _digest(dice)}
+        query: dict[str, Value] = {"count": dice.randrange(50), "field": "number", "query": _digest(dice)}
         return by_person | {
             "action": "recording.searched",
             "target": {"kind": "recordings", "id": "list"},
-            "facts": {**query},
+            "facts": query,
         }
     by_person["target"] = {"kind": "recording", "id": call}
     if kind < 0.6:
