@@ -75,8 +75,8 @@ def of_address(value: str, *, now: datetime) -> Traces:
     :raises NotAnAddress: for anything else.
     """
     try:
-        address = str(ipaddress.ip_address(value.strip()))
+        ipaddress.ip_address(value.strip())
     except ValueError:
         raise NotAnAddress from None
-    query = subjects.lookup("address", address, now).hex()
-    return Traces("address", query, tuple(kept.hex() for kept in subjects.lookups("address", address)))
+    query = subjects.lookup("address", value, now).hex()
+    return Traces("address", query, tuple(kept.hex() for kept in subjects.lookups("address", value)))
