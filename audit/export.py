@@ -98,7 +98,7 @@ def request_export(
             asked_at=now,
             request_event=event.id,
             format=format,
-            filters=facts,
+            filters=filters.as_row(),
             with_personal=with_personal,
         )
 
@@ -199,7 +199,7 @@ def _make(export: Export, now: datetime) -> bool:
     order = package.Order(
         export_id=str(export.id),
         checkpoint=checkpoint,
-        filters=EventFilters.from_facts(export.filters),
+        filters=EventFilters.from_row(export.filters),
         format=export.format,
         with_personal=export.with_personal,
         made_at=now,
