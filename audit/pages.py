@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import groupby
@@ -18,9 +17,10 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import number_format
 from django.utils.html import format_html
+from django.utils.http import urlencode
 from django.utils.safestring import SafeString
+from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
 from audit import check, checkpoints, events, export, proofs, sequencer, trail
 from audit.actions import Action
@@ -29,7 +29,8 @@ from audit.doors import actor_of, asks
 from audit.events import EventFilters, EventPage, Told
 from audit.forms import OrderExport, TrailFilters
 from audit.models import Export, ExportState
-from audit.wording import ACTOR_KINDS, FACT_NAMES, GROUP_NAMES, TARGETS, say
+from audit.shapes.formats import FORMATS
+from audit.wording import ACTOR_KINDS, FACT_NAMES, GROUP_NAMES, TARGETS, parts_heard, say
 from vault import clock
 from vault.errors import Invalid
 from vault.permissions import Permission
@@ -37,7 +38,6 @@ from vault.permissions import Permission
 READ, EXPORT = Permission.AUDIT_READ, Permission.AUDIT_EXPORT
 _LATE_S = 10
 _MOST_FACTS = 4
-_MOST_STRETCHES = 6
 
 
 @asks(GET=READ)
@@ -141,19 +141,41 @@ def order_export(request: HttpRequest) -> HttpResponse:
     """Ask for an export of what the page shows."""
     now = clock.now()
     filters, order = TrailFilters(request.POST), OrderExport(request.POST)
-    if not (filters.is_valid() and order.is_valid()):
-        errors = [*filters.errors.values(), *order.errors.values()]
-        raise Invalid(" ".join(str(text) for error in errors for text in error))
-    export.request_export(
-        format=order.cleaned_data["format"],
-        filters=filters.filters(now),
-        with_personal=order.cleaned_data["with_personal"],
-        ground=order.cleaned_data["ground"],
-        actor=actor_of(request),
-        now=now,
-    )
+    if not filters.is_valid():
+        raise Invalid(" ".join(str(text) for error in filters.errors.values() for text in error))
+    if not order.is_valid():
+        return _ask_again(request, filters, order)
+    try:
+        export.request_export(
+            format=order.cleaned_data["format"],
+            filters=filters.filters(now),
+            with_personal=order.cleaned_data["with_personal"],
+            ground=order.cleaned_data["ground"],
+            language=get_language() or settings.LANGUAGE_CODE,
+            actor=actor_of(request),
+            now=now,
+        )
+    except Invalid as refusal:
+        order.add_refusal(refusal)
+        return _ask_again(request, filters, order)
     messages.success(request, _("The export is being made. You may leave this page."))
     return redirect(f"{reverse('audit:trail')}#exports")
+
+
+def _ask_again(request: HttpRequest, filters: TrailFilters, order: OrderExport) -> HttpResponse:
+    """Show the dialog again, by itself, with what was typed and what is wrong beside its field."""
+    query = [
+        (name, str(value)) for name, value in request.POST.items() if name in filters.fields and value
+    ]
+    # What may stand in an address, and no more.
+    back = [(name, value) for name, value in query if name in TrailFilters.base_fields]
+    context = {
+        "order": order,
+        "query": query,
+        "back_url": f"{reverse('audit:trail')}?{urlencode(back)}",
+        **_exports(),
+    }
+    return render(request, "audit/order.html", context, status=400)
 
 
 @asks(GET=EXPORT)
@@ -253,26 +275,12 @@ def _details(told: Told) -> list[str]:
     place = body.get("access_point", "")
     return [
         *words,
-        _heard(facts),
+        parts_heard(facts),
         body.get("purpose", ""),
         code,
         *others[:_MOST_FACTS],
         "" if place == "web" else place,
     ]
-
-
-def _heard(facts: dict[str, Any]) -> str:
-    """Return which parts of a call were sent, as times of the call."""
-    stretches = re.findall(r"(\d+)-(\d+)", str(facts.get("heard", "")))
-    if "from_ms" in facts:
-        stretches = [(facts["from_ms"], facts["to_ms"])]
-    told = [f"{_clock(int(start))}–{_clock(int(end))}" for start, end in stretches[:_MOST_STRETCHES]]
-    return ", ".join([*told, "…"] if len(stretches) > _MOST_STRETCHES else told)
-
-
-def _clock(milliseconds: int) -> str:
-    minutes, seconds = divmod(milliseconds // 1000, 60)
-    return f"{minutes}:{seconds:02}"
 
 
 def _by_day(rows: list[Row]) -> list[tuple[date, list[Row]]]:
@@ -299,7 +307,10 @@ def _state_of_trail() -> dict[str, object]:
 def _exports() -> dict[str, object]:
     recent: list[Export] = export.recent()
     under_way = (ExportState.WAITING, ExportState.RUNNING)
-    return {"exports": recent, "is_busy": any(one.state in under_way for one in recent)}
+    return {
+        "exports": [(one, FORMATS[one.format].label if one.format in FORMATS else "") for one in recent],
+        "is_busy": any(one.state in under_way for one in recent),
+    }
 
 
 def _proof_of(told: Told) -> str:
