@@ -6,7 +6,6 @@ import json
 from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import groupby
-from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -164,9 +163,7 @@ def order_export(request: HttpRequest) -> HttpResponse:
 
 def _ask_again(request: HttpRequest, filters: TrailFilters, order: OrderExport) -> HttpResponse:
     """Show the dialog again, by itself, with what was typed and what is wrong beside its field."""
-    query = [
-        (name, str(value)) for name, value in request.POST.items() if name in filters.fields and value
-    ]
+    query = [(name, str(value)) for name, value in request.POST.items() if name in filters.fields and value]
     # What may stand in an address, and no more.
     back = [(name, value) for name, value in query if name in TrailFilters.base_fields]
     context = {

@@ -47,7 +47,8 @@ def print_pdf(html: str, *, on_page: Callable[[int], None] = lambda page: None) 
     :raises NotPrinted: if it cannot be printed, or takes longer than a quarter of an hour.
     """
     command = [sys.executable, "-I", __file__]
-    with Popen(command, stdin=PIPE, stdout=PIPE, stderr=DEVNULL, env={"LANG": "C.UTF-8"}) as printer:
+    environment = {"LANG": "C.UTF-8"}
+    with Popen(command, stdin=PIPE, stdout=PIPE, stderr=DEVNULL, env=environment) as printer:  # noqa: S603 - our own file
         assert printer.stdin is not None  # noqa: S101 - asked for above
         assert printer.stdout is not None  # noqa: S101 - asked for above
         timer = Timer(_LONGEST_S, printer.kill)

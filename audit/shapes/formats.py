@@ -48,7 +48,9 @@ FORMATS: dict[str, Format] = {
     ),
     "nen7513": Format(
         label=_("NEN 7513"),
-        meant_for=_("For health care: the fields of the Dutch standard for logging access to patients' records."),
+        meant_for=_(
+            "For health care: the fields of the Dutch standard for logging access to patients' records."
+        ),
         file="nen7513.jsonl",
         make=nen7513.make_nen7513,
         weight=1,

@@ -119,7 +119,7 @@ ACTIVITIES: dict[str, tuple[int, int]] = {
     "residency.violated": (6008, 1),
     "job.failed": (6008, 1),
 }
-_ACTIVITY_NAMES: dict[int, dict[int, str]] = {
+ACTIVITY_NAMES: dict[int, dict[int, str]] = {
     3001: {
         1: "Create",
         2: "Enable",
@@ -170,7 +170,7 @@ def event_of(line: Line, about: About) -> dict[str, Any]:
     category_uid = class_uid // 1000
     return {
         "activity_id": activity_id,
-        "activity_name": _ACTIVITY_NAMES[class_uid].get(activity_id, action),
+        "activity_name": ACTIVITY_NAMES[class_uid].get(activity_id, action),
         "category_uid": category_uid,
         "category_name": _CATEGORIES[category_uid],
         "class_uid": class_uid,
@@ -228,7 +228,10 @@ def _user(line: Line) -> dict[str, Any]:
 
 
 def _endpoint(line: Line) -> dict[str, str]:
-    return {"name": line.text("access_point") or "not-stated", **({"ip": line.address} if line.address else {})}
+    return {
+        "name": line.text("access_point") or "not-stated",
+        **({"ip": line.address} if line.address else {}),
+    }
 
 
 def _target_user(line: Line, about: About) -> dict[str, Any]:
@@ -260,11 +263,20 @@ def _bucket(line: Line, about: About) -> dict[str, Any]:
 
 
 def _file(line: Line, about: About) -> dict[str, Any]:
-    return {"file": {"name": f"{_target_id(line)}.zip", "uid": _target_id(line), "type_id": 1, "type": "Regular File"}}
+    return {
+        "file": {
+            "name": f"{_target_id(line)}.zip",
+            "uid": _target_id(line),
+            "type_id": 1,
+            "type": "Regular File",
+        }
+    }
 
 
 def _scan(line: Line, about: About) -> dict[str, Any]:
-    return {"scan": {"uid": _target_id(line), "type_id": OTHER, "type": "Integrity", "name": line.text("action")}}
+    return {
+        "scan": {"uid": _target_id(line), "type_id": OTHER, "type": "Integrity", "name": line.text("action")}
+    }
 
 
 def _nothing(line: Line, about: About) -> dict[str, Any]:

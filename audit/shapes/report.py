@@ -34,7 +34,7 @@ from vault import pdf
 # What one may order, and what is printed where more events came in until the report is made.
 MOST_ORDERED = 2_000
 MOST_PRINTED = MOST_ORDERED + 100
-_ROWS_A_SHEET = 16
+_ROWS_A_SHEET = 17
 _MOST_FACTS = 5
 _MOST_PEOPLE = 40
 
@@ -196,6 +196,4 @@ def _when(line: Line) -> datetime:
 
 
 def _moment(at: datetime) -> str:
-    return date_format(
-        timezone.localtime(at), pgettext("date format: 22 Nov 2026, 10:41:07", "j M Y, H:i:s")
-    )
+    return date_format(timezone.localtime(at), pgettext("date format: 22 Nov 2026, 10:41:07", "j M Y, H:i:s"))

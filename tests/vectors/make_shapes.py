@@ -1,6 +1,6 @@
 """Make nen7513.jsonl and ocsf.jsonl: some events of the trail in these shapes, to be read by a person once.
 
-    .venv/bin/python -m tests.vectors.make_shapes
+.venv/bin/python -m tests.vectors.make_shapes
 """
 
 from __future__ import annotations
