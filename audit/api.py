@@ -23,6 +23,7 @@ from audit.doors import actor_of
 from audit.events import EventFilters, Told
 from audit.models import Check, CheckState, Export
 from audit.pages import record_reading, send_package
+from audit.shapes.formats import FORMATS
 from vault import clock
 from vault.errors import Invalid, gettext_noop
 from vault.permissions import Permission
@@ -104,9 +105,12 @@ class EventPageOut(serializers.Serializer[Any]):
 class ExportOrder(PostedQuery):
     """What an export is to hold."""
 
-    format = serializers.ChoiceField(choices=export.FORMATS, default="jsonl")
+    format = serializers.ChoiceField(choices=list(FORMATS), default="jsonl")
     with_personal = serializers.BooleanField(default=False)
     ground = serializers.CharField(required=False, default="", allow_blank=True, max_length=500)
+    language = serializers.ChoiceField(
+        choices=[code for code, _ in settings.LANGUAGES], default="en", help_text="Of what people read in it."
+    )
 
 
 class ExportOut(serializers.Serializer[Any]):
@@ -241,6 +245,7 @@ class Exports(APIView):
             filters=asked.posted_filters(actor=actor, now=now),
             with_personal=asked.validated_data["with_personal"],
             ground=asked.validated_data["ground"],
+            language=asked.validated_data["language"],
             actor=actor,
             now=now,
         )

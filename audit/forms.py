@@ -11,13 +11,15 @@ from uuid import UUID
 from django import forms
 from django.contrib.auth import get_user_model
 from django.utils import timezone
+from django.utils.html import format_html
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from audit import export, traces
+from audit import traces
 from audit.actions import GROUPS, Action
 from audit.actor import Actor
 from audit.events import EventFilters
+from audit.shapes.formats import FORMATS
 from audit.wording import GROUP_NAMES, OUTCOME_NAMES, name_of_action
 from vault.errors import Invalid
 
@@ -124,7 +126,7 @@ class OrderExport(forms.Form):
 
     format = forms.ChoiceField(
         label=_("Format"),
-        choices=[("jsonl", _("JSON Lines, for programs")), ("csv", _("CSV as well, for a spreadsheet"))],
+        choices=[(name, shape.label) for name, shape in FORMATS.items()],
         widget=forms.RadioSelect,
         initial="jsonl",
     )
@@ -140,15 +142,24 @@ class OrderExport(forms.Form):
         help_text=_("Needed if they are shown. Kept with the export's event, sealed."),
     )
 
-    def clean_ground(self) -> str:
-        """Ask for a ground where personal data is to leave."""
-        ground: str = self.cleaned_data["ground"].strip()
-        if self.cleaned_data.get("with_personal") and not ground:
-            raise forms.ValidationError(_("Say why names, addresses and reasons are needed."))
-        return ground
+    def __init__(self, *args: object, **kwargs: object) -> None:
+        super().__init__(*args, **kwargs)  # type: ignore[arg-type]
+        field = self.fields["format"]
+        assert isinstance(field, forms.ChoiceField)  # noqa: S101 - declared so above
+        field.choices = [
+            (name, format_html('{}<span class="form-text d-block">{}</span>', shape.label, shape.meant_for))
+            for name, shape in FORMATS.items()
+        ]
 
+    def add_refusal(self, refusal: Invalid) -> None:
+        """Show why the export was not ordered beside the field that can change it.
 
-assert set(dict(OrderExport.base_fields["format"].choices)) == set(export.FORMATS)  # type: ignore[attr-defined]  # noqa: S101
+        :raises Invalid: the same, if no field can.
+        """
+        field = {"ground": "ground", "too-many-events": "format", "no-printer": "format"}.get(refusal.reason)
+        if field is None:
+            raise refusal
+        self.add_error(field, gettext(refusal.detail))
 
 
 def _midnight(day: object) -> datetime:

@@ -20,8 +20,9 @@ from django.http import (
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.formats import number_format
+from django.utils.http import urlencode
+from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 from django.views.decorators.debug import sensitive_post_parameters
 
 from audit import check, checkpoints, checks, events, export, proofs, rows, sequencer, sums, trail
@@ -29,8 +30,9 @@ from audit.actions import Action
 from audit.actor import Actor, Ref
 from audit.doors import actor_of, asks
 from audit.events import EventFilters, EventPage, Told
-from audit.forms import OrderExport, PostedFilters
+from audit.forms import OrderExport, PostedFilters, TrailFilters
 from audit.models import CheckState, Export, ExportState
+from audit.shapes.formats import FORMATS
 from audit.wording import GROUP_NAMES
 from vault import clock
 from vault.errors import Invalid, Missing
@@ -170,19 +172,39 @@ def order_export(request: HttpRequest) -> HttpResponse:
     """Ask for an export of what the page shows."""
     now, actor = clock.now(), actor_of(request)
     filters, order = PostedFilters(request.POST, actor=actor, now=now), OrderExport(request.POST)
-    if not (filters.is_valid() and order.is_valid()):
-        errors = [*filters.errors.values(), *order.errors.values()]
-        raise Invalid(" ".join(str(text) for error in errors for text in error))
-    export.request_export(
-        format=order.cleaned_data["format"],
-        filters=filters.filters(now),
-        with_personal=order.cleaned_data["with_personal"],
-        ground=order.cleaned_data["ground"],
-        actor=actor,
-        now=now,
-    )
+    if not filters.is_valid():
+        raise Invalid(" ".join(str(text) for error in filters.errors.values() for text in error))
+    if not order.is_valid():
+        return _ask_again(request, filters, order)
+    try:
+        export.request_export(
+            format=order.cleaned_data["format"],
+            filters=filters.filters(now),
+            with_personal=order.cleaned_data["with_personal"],
+            ground=order.cleaned_data["ground"],
+            language=get_language() or settings.LANGUAGE_CODE,
+            actor=actor,
+            now=now,
+        )
+    except Invalid as refusal:
+        order.add_refusal(refusal)
+        return _ask_again(request, filters, order)
     messages.success(request, _("The export is being made. You may leave this page."))
     return redirect(f"{reverse('audit:trail')}#exports")
+
+
+def _ask_again(request: HttpRequest, filters: PostedFilters, order: OrderExport) -> HttpResponse:
+    """Show the dialog again, by itself, with what was typed and what is wrong beside its field."""
+    query = [(name, str(value)) for name, value in request.POST.items() if name in filters.fields and value]
+    # What may stand in an address, and no more.
+    back = [(name, value) for name, value in query if name in TrailFilters.base_fields]
+    context = {
+        "order": order,
+        "query": query,
+        "back_url": f"{reverse('audit:trail')}?{urlencode(back)}",
+        **_exports(),
+    }
+    return render(request, "audit/order.html", context, status=400)
 
 
 @asks(GET=EXPORT)
@@ -274,7 +296,10 @@ def _check() -> dict[str, object]:
 def _exports() -> dict[str, object]:
     recent: list[Export] = export.recent()
     under_way = (ExportState.WAITING, ExportState.RUNNING)
-    return {"exports": recent, "is_busy": any(one.state in under_way for one in recent)}
+    return {
+        "exports": [(one, FORMATS[one.format].label if one.format in FORMATS else "") for one in recent],
+        "is_busy": any(one.state in under_way for one in recent),
+    }
 
 
 def _proof_of(told: Told) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -19,10 +18,19 @@ from django.utils.translation import gettext as _
 
 from audit.actor import Ref
 from audit.events import AddendumTold, Told
-from audit.wording import ACTOR_KINDS, ADDENDUM_NAMES, FACT_NAMES, FIELD_NAMES, OTHER_FACT_NAMES, TARGETS, say
+from audit.wording import (
+    ACTOR_KINDS,
+    ADDENDUM_NAMES,
+    FACT_NAMES,
+    FIELD_NAMES,
+    OTHER_FACT_NAMES,
+    TARGETS,
+    clock,
+    parts_heard,
+    say,
+)
 
 _MOST_FACTS = 4
-_MOST_STRETCHES = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +136,7 @@ def _value(name: str, value: Any) -> str:
     if isinstance(value, bool):
         return _("yes") if value else _("no")
     if name.endswith("_ms") and isinstance(value, int):
-        return _("%(clock)s (%(count)s ms)") % {"clock": _clock(value), "count": value}
+        return _("%(clock)s (%(count)s ms)") % {"clock": clock(value), "count": value}
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
@@ -173,23 +181,9 @@ def _details(told: Told) -> list[str]:
     place = body.get("access_point", "")
     return [
         *words,
-        _heard(facts),
+        parts_heard(facts),
         body.get("purpose", ""),
         code,
         *others[:_MOST_FACTS],
         "" if place == "web" else place,
     ]
-
-
-def _heard(facts: dict[str, Any]) -> str:
-    """Return which parts of a call were sent, as times of the call."""
-    stretches = re.findall(r"(\d+)-(\d+)", str(facts.get("heard", "")))
-    if "from_ms" in facts:
-        stretches = [(facts["from_ms"], facts["to_ms"])]
-    told = [f"{_clock(int(start))}–{_clock(int(end))}" for start, end in stretches[:_MOST_STRETCHES]]
-    return ", ".join([*told, "…"] if len(stretches) > _MOST_STRETCHES else told)
-
-
-def _clock(milliseconds: int) -> str:
-    minutes, seconds = divmod(milliseconds // 1000, 60)
-    return f"{minutes}:{seconds:02}"

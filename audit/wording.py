@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from typing import Any
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext, pgettext_lazy
@@ -295,6 +297,20 @@ ADDENDUM_NAMES: dict[str, Promise] = {
     "ground": pgettext_lazy("about a person", "Ground"),
 }
 
+# What one looks for, as a report names it.
+FILTER_NAMES: dict[str, Promise] = {
+    "actor_id": _("Person"),
+    "person_id": _("Person"),
+    "target_id": _("About"),
+    "recording_id": _("Recording"),
+    "number": _("Number or reference, hashed"),
+    "address": _("Address, hashed"),
+    "group": _("Kind"),
+    "action": _("What happened"),
+    "outcome": _("Outcome"),
+    "purpose": _("Purpose"),
+}
+
 OUTCOME_NAMES: dict[str, Promise] = {
     "done": _("Done"),
     "refused": _("Refused"),
@@ -307,6 +323,8 @@ ACTOR_KINDS: dict[str, Promise] = {
     "system": pgettext_lazy("kind of actor", "The vault"),
     "unknown": pgettext_lazy("kind of actor", "Somebody unknown"),
 }
+
+_MOST_STRETCHES = 6
 
 _TONES = {
     "ban": "is-refused",
@@ -346,3 +364,18 @@ def say(action: str, outcome: str) -> Said:
     if outcome == "failed":
         return Said(gettext("failed: %(sentence)s") % {"sentence": pattern}, "triangle-alert", "is-due")
     return Said(pattern, icon, _TONES.get(icon, ""))
+
+
+def parts_heard(facts: dict[str, Any]) -> str:
+    """Return which parts of a call were sent, as times of the call; empty if that is not what it is about."""
+    stretches = re.findall(r"(\d+)-(\d+)", str(facts.get("heard", "")))
+    if "from_ms" in facts:
+        stretches = [(facts["from_ms"], facts["to_ms"])]
+    told = [f"{clock(int(start))}–{clock(int(end))}" for start, end in stretches[:_MOST_STRETCHES]]
+    return ", ".join([*told, "…"] if len(stretches) > _MOST_STRETCHES else told)
+
+
+def clock(milliseconds: int) -> str:
+    """Return a moment of a call as its player shows it."""
+    minutes, seconds = divmod(milliseconds // 1000, 60)
+    return f"{minutes}:{seconds:02}"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import re
 import zipfile
+from dataclasses import replace
 from datetime import timedelta
 from uuid import uuid4
 
@@ -11,11 +13,13 @@ import pytest
 from django.db import connection, transaction
 from django.test import Client
 from django.urls import reverse
+from django.utils.html import escape
 
 from audit import check, checkpoints, checks, events, export, log_key, sequencer, trail, verify
 from audit.actions import Action
 from audit.actor import REF_KINDS, Actor, ActorKind
 from audit.models import AuditEvent, Checkpoint, Export
+from audit.shapes.formats import FORMATS
 from audit.wording import SENTENCES, TARGETS, say
 from tests.audit.conftest import CALL, attacker, record, sequence
 from tests.people import client_of, make_person
@@ -281,11 +285,48 @@ def test_an_export_is_ordered_made_and_fetched_once(dpo, supervisor, tmp_path, f
     assert "Nothing can bring it back" not in again.content.decode()
 
 
-def test_names_are_not_exported_without_a_ground(dpo):
-    response = dpo.post(reverse("audit:order"), {"format": "jsonl", "with_personal": "on"})
+def test_names_without_a_ground_are_refused_beside_the_field_with_all_that_was_typed(dpo):
+    typed = {"format": "csv", "with_personal": "on", "action": "recording.viewed"}
 
+    response = dpo.post(reverse("audit:order"), typed)
+
+    page = response.content.decode()
     assert response.status_code == 400
     assert not Export.objects.exists()
+    assert "Say why names and addresses are needed." in page
+    assert 'aria-describedby="id_ground-help id_ground-error"' in page
+    assert '<input type="hidden" name="action" value="recording.viewed">' in page
+    assert re.search(r'value="csv"[^>]* checked', page)
+    assert re.search(r'name="with_personal"[^>]* checked', page)
+    assert f"{reverse('audit:trail')}?action=recording.viewed" in page
+
+
+def test_a_report_of_too_many_events_is_refused_beside_the_format(dpo, supervisor, monkeypatch):
+    monkeypatch.setitem(FORMATS, "pdf", replace(FORMATS["pdf"], most_events=1))
+    for _ in range(2):
+        record(actor_of(supervisor), at=clock.now())
+
+    response = dpo.post(reverse("audit:order"), {"format": "pdf"})
+
+    assert response.status_code == 400
+    assert "Narrow the filter, or take CSV." in response.content.decode()
+    assert not Export.objects.exists()
+
+
+def test_an_order_keeps_the_language_of_who_asks(dpo):
+    dpo.post(reverse("audit:order"), {"format": "pdf"}, headers={"accept-language": "nl"})
+
+    assert Export.objects.get().language == "nl"
+
+
+def test_the_dialog_says_what_each_format_is_for(dpo, supervisor):
+    record(actor_of(supervisor), at=clock.now())
+
+    page = dpo.get(reverse("audit:trail")).content.decode()
+
+    for name, shape in FORMATS.items():
+        assert f'value="{name}"' in page
+        assert escape(str(shape.meant_for)) in page
 
 
 def test_the_verifier_is_to_be_had_by_itself(dpo):
