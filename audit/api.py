@@ -20,7 +20,7 @@ from audit.actor import Ref
 from audit.doors import actor_of
 from audit.events import EventFilters, Told
 from audit.models import Export
-from audit.pages import record_reading, send_package
+from audit.pages import record_checkpoint_read, record_reading, send_package
 from vault import clock
 from vault.errors import gettext_noop
 from vault.permissions import Permission
@@ -145,6 +145,7 @@ class NewestCheckpoint(APIView):
         newest = checkpoints.newest()
         if newest is None:
             raise proofs.NotYetSequenced(gettext_noop("There is no checkpoint yet."))
+        record_checkpoint_read(newest.size, actor=actor_of(request), now=clock.now())
         return HttpResponse(newest.note, content_type="text/plain; charset=utf-8")
 
 
