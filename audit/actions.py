@@ -210,7 +210,7 @@ FACTS: dict[Action, frozenset[str]] = {
     Action.FREEZE_LIFTED: _facts("hold ground"),
     Action.HOLD_PLACED: _facts("recordings ground kind hold until"),
     Action.HOLD_RELEASED: _facts("recordings ground kind hold approval"),
-    Action.POLICY_CREATED: _facts("version lawful_basis at_least at_most from_what scope"),
+    Action.POLICY_CREATED: _facts("version field old new lawful_basis at_least at_most from_what scope"),
     Action.POLICY_CHANGED: _facts("version old new field lawful_basis at_least at_most"),
     Action.POLICY_APPROVED: _facts("version by_author"),
     Action.POLICY_RETIRED: _facts("version"),
