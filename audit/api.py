@@ -22,7 +22,7 @@ from audit.actor import Actor, Ref
 from audit.doors import actor_of
 from audit.events import EventFilters, Told
 from audit.models import Check, CheckState, Export
-from audit.pages import record_reading, send_package
+from audit.pages import record_checkpoint_read, record_reading, send_package
 from audit.shapes.formats import FORMATS
 from vault import clock
 from vault.errors import Invalid, gettext_noop
@@ -203,6 +203,7 @@ class NewestCheckpoint(APIView):
         newest = checkpoints.newest()
         if newest is None:
             raise proofs.NotYetSequenced(gettext_noop("There is no checkpoint yet."))
+        record_checkpoint_read(newest.size, actor=actor_of(request), now=clock.now())
         return HttpResponse(newest.note, content_type="text/plain; charset=utf-8")
 
 

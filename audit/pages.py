@@ -145,6 +145,7 @@ def give_checkpoint(request: HttpRequest) -> HttpResponse:
     newest = checkpoints.newest()
     if newest is None:
         raise proofs.NotYetSequenced(_("There is no checkpoint yet."))
+    record_checkpoint_read(newest.size, actor=actor_of(request), now=clock.now())
     response = HttpResponse(newest.note, content_type="text/plain; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="checkpoint-{newest.size}.txt"'
     return response
@@ -240,6 +241,17 @@ def record_reading(filters: EventFilters, page: EventPage, *, actor: Actor, now:
         count=len(page.rows),
         page=str(page.rows[0].event.id) if page.rows else None,
         query=next((trace.query for trace in filters.traces if trace.field == "number"), None),
+    )
+
+
+def record_checkpoint_read(size: int, *, actor: Actor, now: datetime) -> None:
+    """Commit that somebody takes the newest checkpoint, before it is handed out."""
+    trail.record_disclosure(
+        Action.TRAIL_CHECKPOINT_READ,
+        actor=actor,
+        target=Ref("trail", settings.AUDIT_ORIGIN),
+        at=now,
+        tree_size=size,
     )
 
 

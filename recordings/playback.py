@@ -195,7 +195,16 @@ def peaks(token: str, *, actor: Actor, now: datetime) -> bytes:
     if waveform is None:
         raise WaveformNotReady
     with damage.reported(stands, actor=actor, now=now):
-        return b"".join(reading.read_whole(waveform))
+        drawn = b"".join(reading.read_whole(waveform))
+    trail.record_disclosure(
+        Action.RECORDING_VIEWED,
+        actor=actor,
+        target=Ref("recording", str(stands.recording_id)),
+        at=now,
+        purpose=stands.grant.purpose.code,
+        copy="waveform",
+    )
+    return drawn
 
 
 def stop(token: str, *, actor: Actor, now: datetime) -> None:

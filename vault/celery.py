@@ -59,12 +59,12 @@ app.conf.beat_schedule = {
 
 
 class ProveParts(bootsteps.Step):
-    """Before a worker takes its first task, and before it has children: ask what ``vault.starting`` asks."""
+    """Before a worker takes its first task, and before it has children: do what ``vault.starting`` does."""
 
     def __init__(self, parent: object, **options: object) -> None:
         from vault import starting  # Django is not set up when this module is loaded
 
-        starting.prove_parts()
+        starting.start("worker")
 
 
 app.steps["worker"].add(ProveParts)

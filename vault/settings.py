@@ -3,7 +3,6 @@
 Production is the default: what is unsafe (plain connections, a made-up secret) needs VAULT_TRIAL=true.
 """
 
-import os
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -275,7 +274,7 @@ KMS_KIND = env.text("KMS_KIND", default="keyring")
 KMS_KEYRING = env.text("KMS_KEYRING", default="")
 KMS_KEYRING_BACKUP = env.text("KMS_KEYRING_BACKUP", default="")
 # Here the path itself is the setting: the keyring reads the file, and replaces it when a key is destroyed.
-KMS_MASTER_FILE = os.environ.get("KMS_MASTER_FILE", "")
+KMS_MASTER_FILE = env.path("KMS_MASTER_FILE")
 KMS_MASTER = "" if KMS_MASTER_FILE else env.text("KMS_MASTER", default="")
 KMS_PASSPHRASE = env.text("KMS_PASSPHRASE", default="")
 KMS_ADDRESS = env.text("KMS_ADDRESS", default="")
