@@ -91,6 +91,14 @@ def path_of(route: str, ids: dict[str, Any]) -> str:
     return reverse(route, kwargs={each: ids.get(each, sample) for each, sample in wanted.items()})
 
 
+def read(answer: Any) -> int:
+    """Read an answer to its last byte, as a client does; return its status."""
+    if answer.streaming:
+        b"".join(answer.streaming_content)
+    answer.close()
+    return int(answer.status_code)
+
+
 def door(name: str) -> Callable[[Prepared], Prepared]:
     """Register how a door is prepared and asked."""
 

@@ -5,15 +5,18 @@ Seen, not declared: each is asked by somebody who may, about something that is t
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
+from audit.actions import Outcome
 from audit.models import AuditEvent
 from tests import doors
-from tests.doors import all_doors
+from tests.doors import all_doors, permission_of, read
 from tests.world import World, make_world
+from vault.access.roles import ROLES_ALLOWED, Role
 from vault.access.unrecorded import ROUTES, reasons
+from vault.permissions import Permission
+
+FREE = frozenset({Permission.PUBLIC, Permission.SIGNED_IN, Permission.SIGNING_IN})
 
 
 @pytest.fixture
@@ -29,23 +32,11 @@ def ask(request: doors.Ask) -> tuple[int, int]:
     return status, AuditEvent.objects.count() - before
 
 
-def read(answer: Any) -> int:
-    """Read an answer as a client does; return its status."""
-    if answer.streaming:
-        b"".join(answer.streaming_content)
-    answer.close()
-    return int(answer.status_code)
-
-
 def test_every_door_records_or_stands_on_the_list(world):
     listed = reasons(ROUTES)
     wrong = []
     for door in all_doors():
-        try:
-            status, left = ask(doors.prepare(door, world))
-        except Exception as error:
-            wrong.append(f"{door}: {error!r}")
-            continue
+        status, left = ask(doors.prepare(door, world))
         if door in listed:
             if left or (status >= 400 and status != 405):
                 wrong.append(f"{door}: stands on the list, answers {status} and records {left}")
@@ -54,3 +45,27 @@ def test_every_door_records_or_stands_on_the_list(world):
 
     assert not wrong, "\n".join(wrong)
     assert not listed.keys() - set(all_doors())
+
+
+def test_every_refusal_is_recorded_at_every_door(world):
+    wrong = []
+    for door in all_doors():
+        route, method = door.split()
+        permission = permission_of(door)
+        if permission in FREE:
+            continue
+        path = doors.path_of(route, {})
+        who = next((role for role in Role if role not in ROLES_ALLOWED[permission]), None)
+        asked = [(who, 403)] if who else []
+        if method == "GET" and path != doors.path_of(route, {}):  # made up anew each time: about a thing
+            asked.append((doors.role_for(door), 404))
+        for role, expected in asked:
+            client = world.client(role)
+            status, left = ask(lambda client=client, method=method, path=path: client.generic(method, path))
+            newest = AuditEvent.objects.order_by("recorded_at", "counter").last()
+            if (status, left, newest.outcome) != (expected, 1, Outcome.REFUSED):
+                wrong.append(f"{door} by {role}: answers {status} and records {left}")
+            elif expected == 403 and newest.body["rule"] != permission:
+                wrong.append(f"{door} by {role}: does not say that {permission} was missing")
+
+    assert not wrong, "\n".join(wrong)

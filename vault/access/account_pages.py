@@ -26,7 +26,7 @@ from vault.access.forms import ChoosePassword
 from vault.access.gate import requires
 from vault.access.invitations import InvitationOver
 from vault.access.models import SignIn, User
-from vault.access.reading import record_page
+from vault.access.reading import record_page_with
 from vault.errors import Conflict
 from vault.kms import masters
 from vault.permissions import Permission
@@ -108,9 +108,10 @@ def shows_codes(view: PageView) -> PageView:
 
     @wraps(view)
     def showing(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        response = view(request, *args, **kwargs)
-        if response.status_code == 200:
-            record_page(request)
+        with transaction.atomic():
+            response = view(request, *args, **kwargs)
+            if response.status_code == 200:
+                record_page_with(request)
         return response
 
     return showing

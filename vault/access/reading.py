@@ -5,6 +5,8 @@ What is read of recordings and of the trail has actions of its own; this is for 
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.http import HttpRequest
 
 from audit import trail
@@ -19,11 +21,19 @@ def record_page(request: HttpRequest) -> None:
 
     :raises TrailUnavailable: if it cannot be recorded; then nothing may be shown.
     """
+    trail.record_disclosure(Action.PAGE_READ, **_said(request))
+
+
+def record_page_with(request: HttpRequest) -> None:
+    """Record the same within the caller's transaction, for a page that changes something as it is shown."""
+    trail.record(Action.PAGE_READ, **_said(request))
+
+
+def _said(request: HttpRequest) -> dict[str, Any]:
     match = request.resolver_match
-    trail.record_disclosure(
-        Action.PAGE_READ,
-        actor=actor_of(request),
-        target=target_of(request),
-        at=clock.now(),
-        page=match.view_name if match else None,
-    )
+    return {
+        "actor": actor_of(request),
+        "target": target_of(request),
+        "at": clock.now(),
+        "page": match.view_name if match else None,
+    }
