@@ -43,7 +43,11 @@ class TrailFilters(forms.Form):
             ("365", _("Last 12 months")),
         ],
     )
-    recording = forms.UUIDField(label=_("Recording"), required=False)
+    recording = forms.UUIDField(
+        label=_("Recording"),
+        required=False,
+        error_messages={"invalid": _("Type the id of a recording, as its timeline shows it.")},
+    )
     purpose = forms.CharField(label=_("Purpose"), required=False, max_length=64)
     since = forms.DateField(label=_("From"), required=False, widget=forms.DateInput(attrs={"type": "date"}))
     until = forms.DateField(label=_("Until"), required=False, widget=forms.DateInput(attrs={"type": "date"}))

@@ -16,6 +16,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
+from audit.actions import Action
 from audit.actor import Ref
 from audit.events import AddendumTold, Told
 from audit.wording import (
@@ -24,8 +25,10 @@ from audit.wording import (
     FACT_NAMES,
     FIELD_NAMES,
     OTHER_FACT_NAMES,
+    OUTCOME_NAMES,
     TARGETS,
     clock,
+    name_of_action,
     parts_heard,
     say,
 )
@@ -133,6 +136,10 @@ def _value(name: str, value: Any) -> str:
         return " · ".join(filter(None, parts))
     if name == "target":
         return f"{TARGETS.get(value.get('kind'), value.get('kind'))} · {value.get('id')}"
+    if name == "action" and value in set(Action):
+        return name_of_action(Action(value))
+    if name == "outcome":
+        return str(OUTCOME_NAMES.get(value, value))
     if isinstance(value, bool):
         return _("yes") if value else _("no")
     if name.endswith("_ms") and isinstance(value, int):

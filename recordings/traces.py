@@ -5,6 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from django.conf import settings
+from django.db.models import QuerySet
 
 from audit.actor import Actor
 from audit.traces import NumberFound
@@ -35,16 +36,18 @@ def of_number(value: str, *, actor: Actor) -> NumberFound:
     if not text:
         raise NothingToSearchFor
     months = live_months()
-    kept = Details.objects.filter(reference_index__in=fields.indexes_of("reference", text, months))
-    holders, queries = [kept.values("recording")], [identity.of_query("reference", text).hex()]
+    queries = [identity.of_query("reference", text).hex()]
+    details = Details.objects.filter(reference_index__in=fields.indexes_of("reference", text, months))
+    found = _visible(details, actor)
     if number := numbers.normalise(text, settings.DEFAULT_COUNTRY):
-        parties = Party.objects.filter(number_index__in=fields.indexes_of("number", number.tagged, months))
-        holders.insert(0, parties.values("recording"))
         queries.insert(0, identity.of_query("number", number.tagged).hex())
-    found: set[UUID] = set()
-    for ids in holders:
-        visible = Recording.objects.visible_to(actor).filter(pk__in=ids)
-        found |= set(visible.order_by().values_list("pk", flat=True)[: MOST_RECORDINGS + 1])
+        indexes = fields.indexes_of("number", number.tagged, months)
+        found |= _visible(Party.objects.filter(number_index__in=indexes), actor)
     if len(found) > MOST_RECORDINGS:
         raise TooManyRecordings
     return NumberFound(sorted(found), queries)
+
+
+def _visible(rows: QuerySet[Details] | QuerySet[Party], actor: Actor) -> set[UUID]:
+    visible = Recording.objects.visible_to(actor).filter(pk__in=rows.values("recording"))
+    return set(visible.order_by().values_list("pk", flat=True)[: MOST_RECORDINGS + 1])
