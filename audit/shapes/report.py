@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
+from typing import Any
 
 from django.template.loader import render_to_string
 from django.utils import timezone, translation
@@ -74,7 +75,7 @@ def make_report(about: About, batches: Iterable[list[Line]], tell: Tell) -> Iter
     yield pdf.print_pdf(html, on_page=lambda page: tell(_ROWS_A_SHEET))
 
 
-def context_of(about: About, lines: list[Line]) -> dict[str, object]:
+def context_of(about: About, lines: list[Line]) -> dict[str, Any]:
     """Return what the report's template shows, in the language that is on."""
     moments = [_when(line) for line in lines]
     withheld = sum(line.withheld for line in lines)
