@@ -231,15 +231,16 @@ def _make(export: Export, now: datetime) -> bool:
     wrapped = kms.service(Duty.INGEST).wrap(KEK, data_key, context)
     sealer = Sealer(data_key, context)
 
-    written = 0
+    worked = 0
 
-    def note_progress(done: int, entries: int) -> None:
-        nonlocal written
-        written = entries
+    def note_progress(done: int) -> None:
+        nonlocal worked
+        worked = done
         mine.update(done=done)
 
     pieces = package.write_package(order, on_progress=note_progress)
     stored = store.put(export.object_name, sealer.seal(pieces))
+    written = worked // package.count_work(order, 1)
     with transaction.atomic(durable=True):
         kept = mine.update(
             state=ExportState.READY,

@@ -34,7 +34,7 @@ ALL_SUBJECTS = ("account", "day", "recording")
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What was asked for, and the checkpoint that fixes it."""
+    """What was asked for, and the checkpoint that fixes it. With nothing to say about it, no reading copy is made."""
 
     export_id: str
     checkpoint: Checkpoint
@@ -42,7 +42,7 @@ class Order:
     format: str
     with_personal: bool
     made_at: datetime
-    about: About
+    about: About | None = None
 
     @property
     def is_whole(self) -> bool:
@@ -66,8 +66,8 @@ def count_work(order: Order, events: int) -> int:
     return events * (1 + FORMATS[order.format].weight)
 
 
-def write_package(order: Order, on_progress: Callable[[int, int], None]) -> Iterator[bytes]:
-    """Yield the zip, piece by piece, telling how much work is done and how many entries are written."""
+def write_package(order: Order, on_progress: Callable[[int], None]) -> Iterator[bytes]:
+    """Yield the zip, piece by piece, telling how much of the work is done."""
     shape = FORMATS[order.format]
     pipe = _Pipe()
     sizes: dict[str, int] = {}
@@ -93,21 +93,22 @@ def write_package(order: Order, on_progress: Callable[[int, int], None]) -> Iter
                 kept_tiles.update(one.index // TILE_WIDTH for one in batch)
                 count += len(batch)
                 yield b"".join(map(_entry_line, batch))
-                on_progress(count, count)
+                on_progress(count)
 
         def note_shaped(more: int) -> None:
             nonlocal shaped
             shaped = min(shaped + more, count)
-            on_progress(count + shaped * shape.weight, count)
+            on_progress(count + shaped * shape.weight)
 
         for name, content in _plain_files(order):
             yield from member(name, [content])
         yield from member("entries.jsonl", entries())
         if order.with_personal:
             yield from member("addenda.jsonl", _addenda(order))
-        if shape.make is not None:
+        if shape.make is not None and order.about is not None:
             about = replace(order.about, events=count)
             yield from member(shape.file, shape.make(about, _lines(order), note_shaped))
+            note_shaped(count)
         enclosed = _enclosed_checkpoints(order)
         for checkpoint in enclosed:
             yield from member(f"checkpoints/{checkpoint.size}", [checkpoint.note.encode()])

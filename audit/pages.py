@@ -189,6 +189,13 @@ def order_export(request: HttpRequest) -> HttpResponse:
         )
     except Invalid as refusal:
         order.add_refusal(refusal)
+        trail.record_refusal(
+            refusal,
+            actor=actor_of(request),
+            action=Action.TRAIL_EXPORTED,
+            target=Ref("trail", settings.AUDIT_ORIGIN),
+            at=now,
+        )
         return _ask_again(request, filters, order)
     messages.success(request, _("The export is being made. You may leave this page."))
     return redirect(f"{reverse('audit:trail')}#exports")

@@ -20,8 +20,6 @@ LIBRARIES = (
     "libpangoft2-1.0.so.0",
     "libharfbuzz-subset.so.0",
 )
-# Debian's packages with these libraries, and with the letters.
-PACKAGES = ("libpango-1.0-0", "libpangoft2-1.0-0", "libharfbuzz-subset0", "fonts-dejavu-core")
 _LONGEST_S = 900.0
 _MOST_MEMORY = 3 * 2**30
 
@@ -60,7 +58,7 @@ def print_pdf(html: str, *, on_page: Callable[[int], None] = lambda page: None) 
                 if line == b"pdf\n":
                     break
                 on_page(int(line))
-            pdf = printer.stdout.read()
+            pdf: bytes = printer.stdout.read()
         except (OSError, ValueError) as error:
             raise NotPrinted(str(error)) from error
         finally:

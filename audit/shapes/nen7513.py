@@ -187,13 +187,13 @@ def _unless_client(line: Line) -> str:
 
 def _object(line: Line) -> dict[str, str]:
     kind = line.target.get("kind") or NOT_STATED
-    heard = {name: str(line.facts[name]) for name in ("heard", "from_ms", "to_ms") if name in line.facts}
+    names = ("query", "heard", "from_ms", "to_ms")
+    details: dict[str, str] = {name: str(line.facts[name]) for name in names if name in line.facts}
     return {
         "type": _PERSON if kind == "account" else _SYSTEM_OBJECT,
         "id_type": kind,
         "id": line.target.get("id") or NOT_STATED,
-        **({"query": str(line.facts["query"])} if "query" in line.facts else {}),
-        **heard,
+        **details,
     }
 
 

@@ -10,10 +10,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
+from pathlib import Path
+from typing import Any
 
 from django.template.loader import render_to_string
 from django.utils import timezone, translation
 from django.utils.formats import date_format
+from django.utils.html import format_html
+from django.utils.safestring import mark_safe
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, pgettext
 
@@ -34,6 +38,7 @@ from vault import pdf
 # What one may order, and what is printed where more events came in until the report is made.
 MOST_ORDERED = 2_000
 MOST_PRINTED = MOST_ORDERED + 100
+STYLE = Path(__file__).with_name("report.css")
 _ROWS_A_SHEET = 17
 _MOST_FACTS = 5
 _MOST_PEOPLE = 40
@@ -74,11 +79,13 @@ def make_report(about: About, batches: Iterable[list[Line]], tell: Tell) -> Iter
     yield pdf.print_pdf(html, on_page=lambda page: tell(_ROWS_A_SHEET))
 
 
-def context_of(about: About, lines: list[Line]) -> dict[str, object]:
+def context_of(about: About, lines: list[Line]) -> dict[str, Any]:
     """Return what the report's template shows, in the language that is on."""
     moments = [_when(line) for line in lines]
     withheld = sum(line.withheld for line in lines)
     return {
+        "style": format_html("<style>{}</style>", mark_safe(STYLE.read_text(encoding="utf-8"))),  # noqa: S308 - our own file
+        "command": "python3 verify.py PACKAGE.zip",
         "about": about,
         "language": about.language,
         "zone": timezone.get_current_timezone_name(),

@@ -311,6 +311,8 @@ def test_a_report_of_too_many_events_is_refused_beside_the_format(dpo, superviso
     assert response.status_code == 400
     assert "Narrow the filter, or take CSV." in response.content.decode()
     assert not Export.objects.exists()
+    refused = AuditEvent.objects.get(action=Action.TRAIL_EXPORTED)
+    assert (refused.outcome, refused.body["facts"]["code"]) == ("refused", "too-many-events")
 
 
 def test_an_order_keeps_the_language_of_who_asks(dpo):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.utils import translation
 from pypdf import PdfReader
 
@@ -41,7 +43,7 @@ def values_at(record: Any, path: str) -> list[Any]:
 
 
 def missing(record: dict[str, Any], paths: tuple[str, ...]) -> list[str]:
-    empty = (None, "", [], {})
+    empty: tuple[Any, ...] = (None, "", [], {})
     return [
         path for path in paths if not (found := values_at(record, path)) or any(x in empty for x in found)
     ]
@@ -138,3 +140,17 @@ def test_the_report_is_a_tagged_pdf_in_the_readers_language(language, word):
     assert read.trailer["/Root"]["/MarkInfo"]["/Marked"].value is True
     assert b"pdfuaid" in read.xmp_metadata.stream.get_data()
     assert translation.get_language() == "en"
+
+
+def test_the_specification_names_every_activity_of_ocsf_as_it_is():
+    spec = (settings.BASE_DIR / "docs" / "spec" / "ocsf.md").read_text()
+    rows = re.findall(r"^\| (\d+ [^|]*|) ?\| (\d+) [^|]* \| (.*) \|$", spec, re.MULTILINE)
+    told: dict[str, tuple[int, int]] = {}
+    class_uid = 0
+    for of_class, activity, actions in rows:
+        class_uid = int(of_class.split()[0]) if of_class else class_uid
+        for name in re.findall(r"`([a-z_.*]+)`", actions):
+            told.setdefault(name.removesuffix(".*"), (class_uid, int(activity)))
+
+    assert {name: ocsf.activity_of(name) for name in told} == told
+    assert told.keys() >= ocsf.ACTIVITIES.keys()
