@@ -5,12 +5,11 @@ Nothing of it stands in memory or on disk as a whole. ``docs/spec/audit-log.md``
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 import zipfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import cast
@@ -23,6 +22,8 @@ from audit.actions import Action
 from audit.canonical import Value
 from audit.events import EventFilters, Told
 from audit.models import Anchor, AuditEvent, Checkpoint, Leaf, Tile
+from audit.shapes.formats import FORMATS
+from audit.shapes.lines import About, Line
 from audit.tiles import StoredTiles
 from audit.tree import TILE_WIDTH, leaf_hash, tile_path
 
@@ -33,7 +34,7 @@ ALL_SUBJECTS = ("account", "day", "recording")
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What was asked for, and the checkpoint that fixes it."""
+    """What was asked for, and the checkpoint that fixes it. With nothing to say about it, no reading copy is made."""
 
     export_id: str
     checkpoint: Checkpoint
@@ -41,6 +42,7 @@ class Order:
     format: str
     with_personal: bool
     made_at: datetime
+    about: About | None = None
 
     @property
     def is_whole(self) -> bool:
@@ -59,12 +61,18 @@ def count_entries(order: Order) -> int:
     return order.checkpoint.size if order.is_whole else _leaves(order).count()
 
 
+def count_work(order: Order, events: int) -> int:
+    """Return how far the progress of a package with so many entries goes: the reading copy is work too."""
+    return events * (1 + FORMATS[order.format].weight)
+
+
 def write_package(order: Order, on_progress: Callable[[int], None]) -> Iterator[bytes]:
-    """Yield the zip, piece by piece, telling how many entries have been written."""
+    """Yield the zip, piece by piece, telling how much of the work is done."""
+    shape = FORMATS[order.format]
     pipe = _Pipe()
     sizes: dict[str, int] = {}
     kept_tiles: set[int] = set()
-    count = 0
+    count = shaped = 0
     with zipfile.ZipFile(cast(io.BytesIO, pipe), "w", zipfile.ZIP_DEFLATED) as archive:
 
         def member(name: str, pieces: Iterable[bytes]) -> Iterator[bytes]:
@@ -87,13 +95,20 @@ def write_package(order: Order, on_progress: Callable[[int], None]) -> Iterator[
                 yield b"".join(map(_entry_line, batch))
                 on_progress(count)
 
+        def note_shaped(more: int) -> None:
+            nonlocal shaped
+            shaped = min(shaped + more, count)
+            on_progress(count + shaped * shape.weight)
+
         for name, content in _plain_files(order):
             yield from member(name, [content])
         yield from member("entries.jsonl", entries())
         if order.with_personal:
             yield from member("addenda.jsonl", _addenda(order))
-        if order.format == "csv":
-            yield from member("entries.csv", _csv(order))
+        if shape.make is not None and order.about is not None:
+            about = replace(order.about, events=count)
+            yield from member(shape.file, shape.make(about, _lines(order), note_shaped))
+            note_shaped(count)
         enclosed = _enclosed_checkpoints(order)
         for checkpoint in enclosed:
             yield from member(f"checkpoints/{checkpoint.size}", [checkpoints.given_out(checkpoint).encode()])
@@ -163,22 +178,27 @@ def _addenda(order: Order) -> Iterator[bytes]:
         yield b"".join(raw + b"\n" for raw in opened if raw is not None)
 
 
-def _csv(order: Order) -> Iterator[bytes]:
-    yield _csv_lines([verify.CSV_COLUMNS])
+def _lines(order: Order) -> Iterator[list[Line]]:
+    """Yield the events as every shape is made of them."""
     for batch in _numbered(order):
-        yield _csv_lines([_csv_row(one) for one in batch])
+        yield [_line(one) for one in batch]
 
 
-def _csv_row(one: _Numbered) -> list[str]:
-    entry = bytes(one.told.event.entry)
-    names = {"name": one.told.actor_name, "address": one.told.actor_address}
-    return verify.csv_row(one.index, json.loads(entry), leaf_hash(entry), names)
-
-
-def _csv_lines(rows: Sequence[Sequence[str]]) -> bytes:
-    text = io.StringIO(newline="")
-    csv.writer(text, lineterminator="\r\n").writerows(rows)
-    return text.getvalue().encode()
+def _line(one: _Numbered) -> Line:
+    told, entry = one.told, bytes(one.told.event.entry)
+    fields = [part.fields for part in told.addenda if part.fields]
+    parsed = json.loads(entry)
+    return Line(
+        index=one.index,
+        entry=parsed,
+        leaf=leaf_hash(entry),
+        name=told.actor_name,
+        address=told.actor_address,
+        words=tuple(
+            text for part in fields for name, text in part.items() if name not in ("name", "address")
+        ),
+        withheld=len(parsed.get("addenda", ())) - len(fields),
+    )
 
 
 def _plain_files(order: Order) -> Iterator[tuple[str, bytes]]:
@@ -226,7 +246,7 @@ def _manifest(order: Order, sizes: dict[str, int], count: int) -> bytes:
         "made_at": order.made_at.astimezone(UTC).isoformat(),
         "files": {**sizes},
     }
-    return json.dumps(manifest, indent=1, sort_keys=True, ensure_ascii=False).encode() + b"\n"
+    return verify.manifest_text(manifest)
 
 
 def _readme(order: Order) -> str:
@@ -239,7 +259,9 @@ Names, addresses and reasons are {people}.
 
   entries.jsonl   one line an event: the entry exactly as it was hashed, and its place in the tree
   addenda.jsonl   what the entries hold only as a hash: names, addresses, reasons (where open)
-  entries.csv     the same events for a spreadsheet (where asked for)
+  entries.csv     the same events for a spreadsheet (where asked for); compared with the entries
+  report.pdf, nen7513.jsonl, ocsf.jsonl
+                  the same events in other shapes (where asked for): reading copies, not checked
   tile/           the hash tree (RFC 6962 in the tiles of c2sp.org/tlog-tiles)
   checkpoint      size and root of the tree, signed (c2sp.org/tlog-checkpoint)
   checkpoints/    earlier ones: the last of each day, and every anchored one

@@ -13,7 +13,7 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db import connections, transaction
+from django.db import connection, connections, transaction
 
 from audit import log_key, trail
 from audit.actions import Action
@@ -99,6 +99,7 @@ def open_origin(*, why: str, actor: Actor, now: datetime) -> TreeHead:
         raise RestoreRefused(f"Say why, in at most {LONGEST_REASON} characters, and name no person.")
     heads = [TreeHead(old, last.size, bytes(last.root)), *(head for _place, head in anchored_heads(old))]
     known = max(heads, key=lambda head: head.size)
+    connection.close()  # a writer of its own: this event is numbered before what waits already
     with transaction.atomic(durable=True):
         trail.record(
             Action.TRAIL_ORIGIN_OPENED,

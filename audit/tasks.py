@@ -4,11 +4,13 @@ from datetime import timedelta
 
 from django.db import connection
 
-from audit import export, lag, subjects
+from audit import checks, export, lag, subjects
 from audit.actor import Actor
 from audit.anchors import work
 from vault import clock
 from vault.jobs.periodic import periodic
+
+_LONGEST_CHECK_S = 12 * 3600
 
 
 @periodic("audit.make_partitions")
@@ -33,6 +35,12 @@ def run_exports() -> int:
 def expire_exports() -> int:
     """Remove packages that were fetched, failed or are a day old."""
     return export.expire(now=clock.now())
+
+
+@periodic("audit.run_checks", time_limit=_LONGEST_CHECK_S)
+def run_checks() -> int:
+    """Check the trail where somebody asked for it, and where it is time again."""
+    return checks.run_waiting(now=clock.now())
 
 
 @periodic("audit.anchor")

@@ -114,7 +114,7 @@ SORTED: dict[str, Sorted] = {
         none="recording_id reference_index",
     ),
     "recordings.GrantWindow": Sorted(
-        none="id grant_id from_ms to_ms sent_from_ms sent_to_ms under_way opened_at",
+        none="id grant_id from_ms to_ms sent under_way opened_at",
     ),
     "recordings.Intake": Sorted(
         sealed="metadata_sealed",
