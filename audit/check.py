@@ -16,7 +16,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from audit import checkpoints, log_key, trail
+from audit import checkpoints, log_key, rows, trail
 from audit.actions import Action
 from audit.actor import Actor, Ref
 from audit.models import AuditEvent, Checkpoint, Leaf, Tile
@@ -80,6 +80,7 @@ def _findings(checkpoint: Checkpoint) -> Iterator[str]:
                 yield _("There is more; this check stops here.")
                 return
     yield from _check_signature(checkpoint, edge)
+    yield from rows.find_stray_rows(checkpoint)
 
 
 def _check_batch(
@@ -96,9 +97,9 @@ def _check_batch(
     found = (
         AuditEvent.objects.filter(id__in=ids, recorded_at__range=(min(moments), max(moments))) if ids else ()
     )
-    rows = {event.id: event for event in found}
+    by_id = {event.id: event for event in found}
     for leaf in leaves:
-        event = rows.get(leaf.event_id)
+        event = by_id.get(leaf.event_id)
         if event is None:
             yield _("Event %(index)d is gone.") % {"index": leaf.index}
             continue
