@@ -18,7 +18,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from audit import checkpoints, log_key, trail
+from audit import checkpoints, log_key, stray_rows, trail
 from audit.actions import Action
 from audit.actor import Actor, Ref
 from audit.models import Anchor, AuditEvent, Checkpoint, Leaf, Tile
@@ -102,6 +102,7 @@ def _findings(checkpoint: Checkpoint, on_progress: Callable[[int], None]) -> Ite
         on_progress(first + len(leaves))
     yield from _check_signature(checkpoint, edge)
     yield from _check_reach()
+    yield from stray_rows.find_stray_rows(checkpoint)
 
 
 def _check_anchors(first: int, leaves: list[Leaf], edge: Edge) -> Iterator[str]:
@@ -146,9 +147,9 @@ def _check_batch(
     found = (
         AuditEvent.objects.filter(id__in=ids, recorded_at__range=(min(moments), max(moments))) if ids else ()
     )
-    rows = {event.id: event for event in found}
+    by_id = {event.id: event for event in found}
     for leaf in leaves:
-        event = rows.get(leaf.event_id)
+        event = by_id.get(leaf.event_id)
         if event is None:
             yield _("Event %(index)d is gone.") % {"index": leaf.index}
             continue

@@ -220,13 +220,12 @@ def tell(events: Iterable[AuditEvent]) -> list[Told]:
     sealed = {bytes(row.digest): row for row in Addendum.objects.filter(event_id__in=told)}
     keys = subjects.open_keys(row.key_id for row in sealed.values())
     for one in told.values():
-        for promised in one.event.body.get("addenda", ()):
-            digest = bytes.fromhex(promised["sha256"])
+        for digest, subject in _promised(one.event):
             row = sealed.get(digest)
             key = keys.get(row.key_id) if row else None
             raw = subjects.open_sealed(key, bytes(row.sealed), digest) if row and key else None
             fields = json.loads(raw)["fields"] if raw else None
-            one.addenda.append(AddendumTold(promised["subject"], digest, raw, fields))
+            one.addenda.append(AddendumTold(subject, digest, raw, fields))
     return list(told.values())
 
 
@@ -242,6 +241,16 @@ def _ways_to_trace(trace: Traces) -> list[Q]:
     values = [bytes.fromhex(value) for value in trace.lookups]
     listed = Q(id__in=Lookup.objects.filter(value__in=values).values("event_id"))
     return [listed, Q(target_id__in=trace.targets)] if trace.targets else [listed]
+
+
+def _promised(event: AuditEvent) -> list[tuple[bytes, str]]:
+    """Return digest and subject of each addendum of an event; none where somebody damaged the entry."""
+    try:
+        return [
+            (bytes.fromhex(part["sha256"]), str(part["subject"])) for part in event.body.get("addenda", ())
+        ]
+    except (ValueError, KeyError, TypeError):
+        return []
 
 
 def _in_group(group: str) -> Q:

@@ -50,9 +50,12 @@ class AuditEvent(models.Model):
 
     @cached_property
     def body(self) -> dict[str, Any]:
-        """The entry, parsed."""
-        parsed: dict[str, Any] = json.loads(bytes(self.entry))
-        return parsed
+        """The entry, parsed; empty where somebody damaged it, so that what is left can still be read and exported."""
+        try:
+            parsed = json.loads(bytes(self.entry))
+        except ValueError:
+            return {}
+        return parsed if isinstance(parsed, dict) else {}
 
     @property
     def target(self) -> Ref:
