@@ -78,13 +78,18 @@ class EventFilters:
         """Return those of the events that are looked for."""
         return events.filter(reduce(or_, self.arms()))
 
-    def arms(self) -> list[Q]:
+    def arms(self, *, most: int | None = None) -> list[Q]:
         """Return conditions any one of which is enough, each of which an index answers by itself.
 
         Together in one query they would make the database read the whole table.
+
+        :param most: how many events are counted at most. Where nothing else is looked for, no more lookups than that
+            are followed: the database would rather read the whole table.
         """
         common = self._common()
-        ways = [self._ways_to_person(), *map(_ways_to_trace, self.traces)]
+        is_alone = not common and self.person_id is None and len(self.traces) == 1
+        traces = (_ways_to_trace(trace, most if is_alone else None) for trace in self.traces)
+        ways = [self._ways_to_person(), *traces]
         return [reduce(and_, way, common) for way in product(*filter(None, ways))]
 
     def _common(self) -> Q:
@@ -186,7 +191,8 @@ def find_events(
 def count_events(filters: EventFilters) -> int:
     """Return how many events match, counting no further than one above ``MOST_COUNTED``."""
     first, *others = (
-        AuditEvent.objects.filter(arm).order_by().values("id")[: MOST_COUNTED + 1] for arm in filters.arms()
+        AuditEvent.objects.filter(arm).order_by().values("id")[: MOST_COUNTED + 1]
+        for arm in filters.arms(most=MOST_COUNTED + 1)
     )
     return min(first.union(*others).count() if others else first.count(), MOST_COUNTED + 1)
 
@@ -237,9 +243,9 @@ def _nearest(filters: EventFilters, bound: Q, order: str, limit: int) -> list[Au
     return [found[key] for key in sorted(found, reverse=order.startswith("-"))[:limit]]
 
 
-def _ways_to_trace(trace: Traces) -> list[Q]:
+def _ways_to_trace(trace: Traces, most: int | None) -> list[Q]:
     values = [bytes.fromhex(value) for value in trace.lookups]
-    listed = Q(id__in=Lookup.objects.filter(value__in=values).values("event_id"))
+    listed = Q(id__in=Lookup.objects.filter(value__in=values).values("event_id")[:most])
     return [listed, Q(target_id__in=trace.targets)] if trace.targets else [listed]
 
 

@@ -210,6 +210,7 @@ OTHER_FACT_NAMES: dict[str, Promise] = {
     "code": pgettext_lazy("fact of an event", "code of the refusal"),
     "conflict": pgettext_lazy("fact of an event", "conflict"),
     "consultations": pgettext_lazy("fact of an event", "consultations"),
+    "copy": pgettext_lazy("fact of an event", "copy"),
     "due_at": pgettext_lazy("fact of an event", "due at"),
     "duration_ms": pgettext_lazy("fact of an event", "length"),
     "entry": pgettext_lazy("fact of an event", "entry"),
@@ -239,6 +240,7 @@ OTHER_FACT_NAMES: dict[str, Promise] = {
     "name": pgettext_lazy("fact of an event", "setting"),
     "names": pgettext_lazy("fact of an event", "with names"),
     "notice_version": pgettext_lazy("fact of an event", "version of the notice"),
+    "numbers": pgettext_lazy("fact of an event", "event numbers"),
     "off_by_s": pgettext_lazy("fact of an event", "seconds off"),
     "page": pgettext_lazy("fact of an event", "page"),
     "permission": pgettext_lazy("fact of an event", "permission needed"),
@@ -269,6 +271,7 @@ OTHER_FACT_NAMES: dict[str, Promise] = {
     "waiting_s": pgettext_lazy("fact of an event", "seconds waiting"),
     "whole": pgettext_lazy("fact of an event", "whole"),
     "work": pgettext_lazy("fact of an event", "work on keys"),
+    "writers": pgettext_lazy("fact of an event", "writing processes"),
 }
 
 # What the fields of an entry are called, in the order in which its page shows them.
