@@ -245,7 +245,7 @@ def _manifest(order: Order, sizes: dict[str, int], count: int) -> bytes:
         "made_at": order.made_at.astimezone(UTC).isoformat(),
         "files": {**sizes},
     }
-    return json.dumps(manifest, indent=1, sort_keys=True, ensure_ascii=False).encode() + b"\n"
+    return verify.manifest_text(manifest)
 
 
 def _readme(order: Order) -> str:
