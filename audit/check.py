@@ -1,14 +1,16 @@
 """Check the trail against itself, now: every row, every leaf, every tile, the newest signature.
 
-It finds what changed since the last checkpoint that it trusts, which is its own: whoever holds the signing
-key can rewrite and sign again. Only a checkpoint held outside shows that.
+It compares the trail with the checkpoints that were anchored outside, as far as their evidence stands here. Where
+there is none, whoever holds the signing key can rewrite and sign again: only a checkpoint held outside shows that.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import copy
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 from typing import Any
 from uuid import UUID
 
@@ -19,9 +21,9 @@ from django.utils.translation import gettext as _
 from audit import checkpoints, log_key, trail
 from audit.actions import Action
 from audit.actor import Actor, Ref
-from audit.models import AuditEvent, Checkpoint, Leaf, Tile
+from audit.models import Anchor, AuditEvent, Checkpoint, Leaf, Tile
 from audit.tree import TILE_WIDTH, Edge, FullTile, leaf_hash
-from audit.tree_head import CheckpointRefused, open_checkpoint
+from audit.tree_head import CheckpointRefused, TreeHead, open_checkpoint
 from vault.crypto.errors import NoteRefused
 
 BATCH = 16 * TILE_WIDTH
@@ -43,21 +45,36 @@ class CheckResult:
 
 def check_trail(*, actor: Actor, now: datetime) -> CheckResult:
     """Check the whole trail up to the newest checkpoint, and record that it was checked."""
-    checkpoint = checkpoints.newest()
-    findings = list(_findings(checkpoint)) if checkpoint else []
-    result = CheckResult(checkpoint.size if checkpoint else 0, findings)
+    result = examine(checkpoints.newest())
     with transaction.atomic(durable=True):
-        trail.record(
-            Action.TRAIL_VERIFIED,
-            actor=actor,
-            target=Ref("trail", settings.AUDIT_ORIGIN),
-            at=now,
-            tree_size=result.size,
-            whole=result.is_whole,
-            findings=len(findings),
-            first_finding=findings[0][:500] if findings else None,
-        )
+        record_result(result, actor=actor, at=now)
     return result
+
+
+def examine(
+    checkpoint: Checkpoint | None, *, on_progress: Callable[[int], None] = lambda done: None
+) -> CheckResult:
+    """Check all that a checkpoint covers, telling after each batch how many events have been read."""
+    findings = list(_findings(checkpoint, on_progress)) if checkpoint else []
+    return CheckResult(checkpoint.size if checkpoint else 0, findings)
+
+
+def record_result(
+    result: CheckResult, *, check_id: str | None = None, actor: Actor, at: datetime
+) -> AuditEvent:
+    """Record, within the caller's transaction, what a check has found."""
+    findings = result.findings
+    return trail.record(
+        Action.TRAIL_VERIFIED,
+        actor=actor,
+        target=Ref("trail", settings.AUDIT_ORIGIN),
+        at=at,
+        check=check_id,
+        tree_size=result.size,
+        whole=result.is_whole,
+        findings=len(findings),
+        first_finding=findings[0][:500] if findings else None,
+    )
 
 
 def last_check() -> AuditEvent | None:
@@ -65,7 +82,7 @@ def last_check() -> AuditEvent | None:
     return AuditEvent.objects.filter(action=Action.TRAIL_VERIFIED.value).order_by("-id").first()
 
 
-def _findings(checkpoint: Checkpoint) -> Iterator[str]:
+def _findings(checkpoint: Checkpoint, on_progress: Callable[[int], None]) -> Iterator[str]:
     edge, counters, found = Edge(), dict[UUID, int](), 0
     for first in range(0, checkpoint.size, BATCH):
         leaves = list(
@@ -73,13 +90,46 @@ def _findings(checkpoint: Checkpoint) -> Iterator[str]:
                 "index"
             )
         )
-        for finding in _check_batch(first, leaves, edge, counters, checkpoint.size):
+        for finding in chain(
+            _check_anchors(first, leaves, edge),
+            _check_batch(first, leaves, edge, counters, checkpoint.size),
+        ):
             yield finding
             found += 1
             if found == MOST_FINDINGS:
                 yield _("There is more; this check stops here.")
                 return
+        on_progress(first + len(leaves))
     yield from _check_signature(checkpoint, edge)
+    yield from _check_reach()
+
+
+def _check_anchors(first: int, leaves: list[Leaf], edge: Edge) -> Iterator[str]:
+    """Compare the tree with what was anchored outside at the sizes that these leaves reach."""
+    hashes = [bytes(leaf.hash) for leaf in leaves]
+    grown = None
+    for anchor in Anchor.objects.filter(size__gt=first, size__lte=first + len(hashes)).order_by("size", "pk"):
+        grown = grown or copy.deepcopy(edge)
+        grown.append(hashes[grown.size - first : anchor.size - first])
+        said = {"size": anchor.size, "kind": anchor.kind}
+        try:
+            head = _anchored(anchor)
+        except (NoteRefused, CheckpointRefused):
+            yield _("The anchor (%(kind)s) of %(size)d events does not bear the log's signature.") % said
+            continue
+        if head and (head.size, head.root) != (grown.size, grown.root()):
+            yield (
+                _("The events do not lead to the root that was anchored (%(kind)s) at %(size)d events.")
+                % said
+            )
+
+
+def _anchored(anchor: Anchor) -> TreeHead | None:
+    """Return what an anchor's evidence states; None where the evidence is no checkpoint."""
+    text = bytes(anchor.evidence).decode(errors="replace")
+    if not text.startswith(f"{settings.AUDIT_ORIGIN}\n"):
+        return None
+    return open_checkpoint(text, [log_key.verifier()], origin=settings.AUDIT_ORIGIN)
 
 
 def _check_batch(
@@ -171,3 +221,14 @@ def _check_signature(checkpoint: Checkpoint, edge: Edge) -> Iterator[str]:
         return
     if (head.size, head.root) != (edge.size, edge.root()):
         yield _("The events do not lead to the signed root.")
+
+
+def _check_reach() -> Iterator[str]:
+    """Compare how far the anchors and the trail reach, both as they are now: the trail may have grown meanwhile."""
+    anchor, newest = checkpoints.newest_anchor(), checkpoints.newest()
+    if anchor and newest and anchor.size > newest.size:
+        yield _("An anchor (%(kind)s) covers %(size)d events, and the newest checkpoint %(count)d.") % {
+            "kind": anchor.kind,
+            "size": anchor.size,
+            "count": newest.size,
+        }

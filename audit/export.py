@@ -110,7 +110,7 @@ def request_export(
             request_event=event.id,
             format=format,
             language=language,
-            filters=facts,
+            filters=filters.as_row(),
             with_personal=with_personal,
         )
 
@@ -208,7 +208,7 @@ def _make(export: Export, now: datetime) -> bool:
     checkpoint = checkpoints.newest()
     if export.state == ExportState.FAILED or checkpoint is None:
         return False
-    filters = EventFilters.from_facts(export.filters)
+    filters = EventFilters.from_row(export.filters)
     order = package.Order(
         export_id=str(export.id),
         checkpoint=checkpoint,

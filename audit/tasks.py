@@ -4,9 +4,11 @@ from datetime import timedelta
 
 from django.db import connection
 
-from audit import export, subjects
+from audit import checks, export, subjects
 from vault import clock
 from vault.jobs.periodic import periodic
+
+_LONGEST_CHECK_S = 12 * 3600
 
 
 @periodic("audit.make_partitions")
@@ -31,3 +33,9 @@ def run_exports() -> int:
 def expire_exports() -> int:
     """Remove packages that were fetched, failed or are a day old."""
     return export.expire(now=clock.now())
+
+
+@periodic("audit.run_checks", time_limit=_LONGEST_CHECK_S)
+def run_checks() -> int:
+    """Check the trail where somebody asked for it, and where it is time again."""
+    return checks.run_waiting(now=clock.now())

@@ -206,6 +206,114 @@ FILTER_NAMES: dict[str, Promise] = {
     "purpose": _("Purpose"),
 }
 
+# What the event's own page calls the rest of the facts.
+OTHER_FACT_NAMES: dict[str, Promise] = {
+    "account": pgettext_lazy("fact of an event", "account"),
+    "ahead": pgettext_lazy("fact of an event", "made ahead"),
+    "approval": pgettext_lazy("fact of an event", "approval"),
+    "asked": pgettext_lazy("fact of an event", "asked for"),
+    "asked_by": pgettext_lazy("fact of an event", "asked by"),
+    "beyond_recovery_on": pgettext_lazy("fact of an event", "beyond recovery on"),
+    "by_author": pgettext_lazy("fact of an event", "by its author"),
+    "bytes": pgettext_lazy("fact of an event", "bytes"),
+    "channels": pgettext_lazy("fact of an event", "channels"),
+    "check": pgettext_lazy("fact of an event", "check"),
+    "code": pgettext_lazy("fact of an event", "code of the refusal"),
+    "conflict": pgettext_lazy("fact of an event", "conflict"),
+    "consultations": pgettext_lazy("fact of an event", "consultations"),
+    "copy": pgettext_lazy("fact of an event", "copy"),
+    "due_at": pgettext_lazy("fact of an event", "due at"),
+    "duration_ms": pgettext_lazy("fact of an event", "length"),
+    "entry": pgettext_lazy("fact of an event", "entry"),
+    "erasure": pgettext_lazy("fact of an event", "erasure"),
+    "event": pgettext_lazy("fact of an event", "event"),
+    "events": pgettext_lazy("fact of an event", "events"),
+    "evidence_ms": pgettext_lazy("fact of an event", "moment of the evidence"),
+    "expires_at": pgettext_lazy("fact of an event", "until"),
+    "fence": pgettext_lazy("fact of an event", "fence"),
+    "first": pgettext_lazy("fact of an event", "first event"),
+    "first_finding": pgettext_lazy("fact of an event", "first finding"),
+    "from_ms": pgettext_lazy("fact of an event", "from"),
+    "from_what": pgettext_lazy("fact of an event", "counted from"),
+    "grant": pgettext_lazy("fact of an event", "permission to listen"),
+    "heard": pgettext_lazy("fact of an event", "passages heard"),
+    "heard_ms": pgettext_lazy("fact of an event", "time heard"),
+    "hold": pgettext_lazy("fact of an event", "hold"),
+    "how": pgettext_lazy("fact of an event", "by"),
+    "intake": pgettext_lazy("fact of an event", "announcement"),
+    "job": pgettext_lazy("fact of an event", "job"),
+    "keys": pgettext_lazy("fact of an event", "keys"),
+    "known": pgettext_lazy("fact of an event", "account known"),
+    "language": pgettext_lazy("fact of an event", "language"),
+    "last": pgettext_lazy("fact of an event", "last event"),
+    "media_type": pgettext_lazy("fact of an event", "kind of audio"),
+    "month": pgettext_lazy("fact of an event", "month"),
+    "name": pgettext_lazy("fact of an event", "setting"),
+    "names": pgettext_lazy("fact of an event", "with names"),
+    "notice_version": pgettext_lazy("fact of an event", "version of the notice"),
+    "numbers": pgettext_lazy("fact of an event", "event numbers"),
+    "off_by_s": pgettext_lazy("fact of an event", "seconds off"),
+    "page": pgettext_lazy("fact of an event", "page"),
+    "permission": pgettext_lazy("fact of an event", "permission needed"),
+    "personal_data": pgettext_lazy("fact of an event", "with personal data"),
+    "policy": pgettext_lazy("fact of an event", "policy"),
+    "policy_version": pgettext_lazy("fact of an event", "version of the policy"),
+    "possibly_sent": pgettext_lazy("fact of an event", "passages possibly sent"),
+    "process": pgettext_lazy("fact of an event", "process"),
+    "purpose": pgettext_lazy("fact of an event", "purpose"),
+    "query": pgettext_lazy("fact of an event", "what was searched for, as a keyed hash"),
+    "reason": pgettext_lazy("fact of an event", "reason"),
+    "root": pgettext_lazy("fact of an event", "root of the tree"),
+    "route": pgettext_lazy("fact of an event", "address of the vault"),
+    "scopes": pgettext_lazy("fact of an event", "scopes"),
+    "sessions_ended": pgettext_lazy("fact of an event", "sessions ended"),
+    "sha256": pgettext_lazy("fact of an event", "SHA-256"),
+    "since": pgettext_lazy("fact of an event", "since"),
+    "size": pgettext_lazy("fact of an event", "size in bytes"),
+    "started_at": pgettext_lazy("fact of an event", "began at"),
+    "statement": pgettext_lazy("fact of an event", "SHA-256 of the statement"),
+    "status": pgettext_lazy("fact of an event", "HTTP status"),
+    "team": pgettext_lazy("fact of an event", "team"),
+    "to_ms": pgettext_lazy("fact of an event", "to"),
+    "tree_size": pgettext_lazy("fact of an event", "events in the tree"),
+    "unreadable": pgettext_lazy("fact of an event", "unreadable"),
+    "unreadable_since": pgettext_lazy("fact of an event", "unreadable since"),
+    "versions": pgettext_lazy("fact of an event", "versions"),
+    "waiting_s": pgettext_lazy("fact of an event", "seconds waiting"),
+    "whole": pgettext_lazy("fact of an event", "whole"),
+    "work": pgettext_lazy("fact of an event", "work on keys"),
+    "writers": pgettext_lazy("fact of an event", "writing processes"),
+}
+
+# What the fields of an entry are called, in the order in which its page shows them.
+FIELD_NAMES: dict[str, Promise] = {
+    "at": pgettext_lazy("field of an event", "When (UTC)"),
+    "action": pgettext_lazy("field of an event", "What happened"),
+    "outcome": pgettext_lazy("field of an event", "Outcome"),
+    "actor": pgettext_lazy("field of an event", "Who"),
+    "on_behalf_of": pgettext_lazy("field of an event", "On behalf of"),
+    "target": pgettext_lazy("field of an event", "To what"),
+    "purpose": pgettext_lazy("field of an event", "For which purpose"),
+    "rule": pgettext_lazy("field of an event", "Under which rule"),
+    "access_point": pgettext_lazy("field of an event", "Access point"),
+    "request": pgettext_lazy("field of an event", "Request"),
+    "session": pgettext_lazy("field of an event", "Session, as a keyed hash"),
+    "id": pgettext_lazy("field of an event", "Event"),
+    "writer": pgettext_lazy("field of an event", "Written by process"),
+    "counter": pgettext_lazy("field of an event", "Its event number"),
+    "v": pgettext_lazy("field of an event", "Version of the format"),
+}
+
+# What is said about people, sealed.
+ADDENDUM_NAMES: dict[str, Promise] = {
+    "name": pgettext_lazy("about a person", "Name"),
+    "address": pgettext_lazy("about a person", "Network address"),
+    "email": pgettext_lazy("about a person", "E-mail address"),
+    "reason": pgettext_lazy("about a person", "Reason"),
+    "words": pgettext_lazy("about a person", "Words"),
+    "ground": pgettext_lazy("about a person", "Ground"),
+}
+
 OUTCOME_NAMES: dict[str, Promise] = {
     "done": _("Done"),
     "refused": _("Refused"),
@@ -231,6 +339,11 @@ _TONES = {
     "hourglass": "is-due",
     "triangle-alert": "is-due",
 }
+
+
+def name_of_action(action: Action) -> str:
+    """Return what an action is called where one chooses it: its sentence without what it was done to, and its code."""
+    return f"{str(SENTENCES[action][0]).format(what='…')} ({action.value})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,10 +374,13 @@ def parts_heard(facts: dict[str, Any]) -> str:
     stretches = re.findall(r"(\d+)-(\d+)", str(facts.get("heard", "")))
     if "from_ms" in facts:
         stretches = [(facts["from_ms"], facts["to_ms"])]
-    told = [f"{_clock(int(start))}–{_clock(int(end))}" for start, end in stretches[:_MOST_STRETCHES]]
+    told = [
+        f"{time_of_call(int(start))}–{time_of_call(int(end))}" for start, end in stretches[:_MOST_STRETCHES]
+    ]
     return ", ".join([*told, "…"] if len(stretches) > _MOST_STRETCHES else told)
 
 
-def _clock(milliseconds: int) -> str:
+def time_of_call(milliseconds: int) -> str:
+    """Return "0:30": so long after the call began."""
     minutes, seconds = divmod(milliseconds // 1000, 60)
     return f"{minutes}:{seconds:02}"

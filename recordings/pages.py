@@ -184,6 +184,7 @@ def _recording_context(seen: Viewed, actor: Actor, now: datetime) -> dict[str, A
         "history": [wording.entry_of(entry) for entry in seen.history],
         "may_record_basis": actor.may(Permission.LAWFUL_BASIS_RECORD),
         "retention_url": _retention_url(recording.pk, actor),
+        "trail_url": _trail_url(recording.pk, actor),
         "answers": {
             "why": answers.why_may_i_hear(
                 recording,
@@ -271,6 +272,7 @@ def _tombstone_context(seen: Viewed, actor: Actor, now: datetime) -> dict[str, A
         "row": wording.row_of(seen.recording, number="", heard="", now=now),
         "erased_at": seen.recording.erased_at,
         "retention_url": _retention_url(seen.recording.pk, actor),
+        "trail_url": _trail_url(seen.recording.pk, actor),
     }
 
 
@@ -291,6 +293,12 @@ def _retention_url(recording_id: UUID, actor: Actor) -> str:
     if not actor.may(Permission.RETENTION_READ):
         return ""
     return reverse("retention:recording", args=[recording_id])
+
+
+def _trail_url(recording_id: UUID, actor: Actor) -> str:
+    if not actor.may(Permission.AUDIT_READ):
+        return ""
+    return reverse("audit:recording", args=[recording_id])
 
 
 def _page_url(request: HttpRequest, cursor: str | None) -> str:

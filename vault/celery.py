@@ -42,6 +42,7 @@ SCHEDULE: dict[str, int] = {
     "retention.harden_keys": 3600,
     "retention.destroy_passed_keys": 3600,
     "audit.run_exports": 5,
+    "audit.run_checks": 5,
     "audit.expire_exports": 600,
     "audit.make_partitions": 86_400,
     "access.forget_expired_sessions": 3600,

@@ -296,6 +296,9 @@ AUDIT_ORIGIN = env.text("AUDIT_ORIGIN", default="callvault.example/trail")
 AUDIT_KEY = env.text("AUDIT_KEY", default="")  # Ed25519 seed, base64; for the sequencer alone
 AUDIT_PUBLIC_KEY = env.text("AUDIT_PUBLIC_KEY", default="")  # its public half, for everybody else
 
+# How often the vault checks its whole trail by itself; 0 for never.
+CHECK_TRAIL_EVERY = timedelta(hours=env.integer("CHECK_TRAIL_HOURS", default=24))
+
 # Days a copy may live on in backups; the erasure proof's "beyond recovery" counts with them.
 KEY_TABLE_BACKUP_DAYS = env.integer("KEY_TABLE_BACKUP_DAYS", default=7)
 DATABASE_BACKUP_DAYS = env.integer("DATABASE_BACKUP_DAYS", default=35)
@@ -312,6 +315,7 @@ INTAKE_HOURS = 24
 MAX_AUDIO_BYTES = env.integer("MAX_AUDIO_MIB", default=2048) * 1_048_576
 PLAYBACK_MINUTES = env.integer("PLAYBACK_MINUTES", default=15)
 RECORDING_SCHEDULER = "retention.schedule.plan"
+TRAIL_NUMBER_FINDER = "recordings.traces.of_number"
 DEFAULT_COUNTRY = env.text("DEFAULT_COUNTRY", default="NL")  # whose numbering plan national numbers follow
 
 SWEEP_SECONDS = env.integer("SWEEP_SECONDS", default=60)

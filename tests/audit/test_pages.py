@@ -15,7 +15,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils.html import escape
 
-from audit import check, checkpoints, events, export, log_key, sequencer, trail, verify
+from audit import check, checkpoints, checks, events, export, log_key, sequencer, trail, verify
 from audit.actions import Action
 from audit.actor import REF_KINDS, Actor, ActorKind
 from audit.models import AuditEvent, Checkpoint, Export
@@ -47,6 +47,14 @@ def supervisor(_database) -> User:
 
 def actor_of(person: User) -> Actor:
     return Actor(kind=ActorKind.PERSON, id=person.pk, role=person.role, name=person.name, access_point="web")
+
+
+def check_now(dpo: Client) -> str:
+    """Ask for a check, return the panel as it is then, and let the job do it."""
+    dpo.post(reverse("audit:check"))
+    panel = dpo.get(reverse("audit:check-state")).content.decode()
+    checks.run_waiting(now=clock.now())
+    return panel
 
 
 def test_the_dpo_reads_who_did_what(dpo, supervisor):
@@ -184,9 +192,11 @@ def test_checking_again_finds_nothing_in_a_whole_trail(dpo, supervisor, fresh_da
     sequence()
     assert "Check now" in dpo.get(reverse("audit:trail")).content.decode()
 
-    page = dpo.post(reverse("audit:check"), follow=True).content.decode()
+    assert "hx-trigger" in check_now(dpo)
+    page = dpo.get(reverse("audit:trail")).content.decode()
 
     assert "Check again" in page
+    assert "nothing is changed, missing or moved" in page
     assert "The trail is whole." in page
     assert AuditEvent.objects.get(action=Action.TRAIL_VERIFIED).body["facts"]["whole"] is True
 
@@ -210,9 +220,11 @@ def test_checking_again_finds_what_a_superuser_did(dpo, supervisor, fresh_databa
     with attacker(fresh_database) as owner:
         owner.execute(ATTACKS[attack])
 
-    page = dpo.post(reverse("audit:check"), follow=True).content.decode()
+    check_now(dpo)
+    page = dpo.get(reverse("audit:trail")).content.decode()
 
     assert "The trail is not whole." in page
+    assert "<li>" in page.split('class="mb-0 found"')[1]
 
 
 def test_a_check_finds_a_changed_tile(dpo, fresh_database):
@@ -220,11 +232,11 @@ def test_a_check_finds_a_changed_tile(dpo, fresh_database):
         for _ in range(260):
             trail.record(Action.RECORDING_VIEWED, actor=Actor.system("test"), target=CALL, at=clock.now())
     sequence()
-    dpo.post(reverse("audit:check"))
+    check_now(dpo)
     with attacker(fresh_database) as owner:
         owner.execute("UPDATE audit_tile SET root = sha256('x')")
 
-    dpo.post(reverse("audit:check"))
+    check_now(dpo)
 
     first, second = AuditEvent.objects.filter(action=Action.TRAIL_VERIFIED).order_by("id")
     assert first.body["facts"]["whole"] is True
@@ -449,13 +461,17 @@ def test_an_address_that_was_changed_is_refused(dpo):
     assert dpo.get(reverse("audit:trail"), {"after": "nonsense"}).status_code == 400
 
 
-def test_filters_that_are_none_show_everything_and_say_so(dpo, supervisor):
+def test_filters_that_are_none_show_nothing_and_say_so_beside_the_field(dpo, supervisor):
     record(actor_of(supervisor), at=clock.now())
 
-    page = dpo.get(reverse("audit:trail"), {"recording": "nonsense"}).content.decode()
+    response = dpo.get(reverse("audit:trail"), {"recording": "nonsense"})
 
-    assert "<b>Ines Verhoeven</b> opened" in page
+    page = response.content.decode()
+    assert response.status_code == 400
+    assert "Ines Verhoeven</b> opened" not in page
+    assert 'id="id_recording-error"' in page
     assert 'data-opens="order-export"' not in page
+    assert not AuditEvent.objects.filter(action=Action.TRAIL_SEARCHED).exists()
 
 
 def test_an_export_that_is_not_there_is_not_found(dpo):

@@ -291,6 +291,7 @@ def _render_person(
         "sign_ins": _sign_ins(person),
         "is_self": actor.id == person.pk,
         "may_manage": actor.may(MANAGE),
+        "may_read_trail": actor.may(Permission.AUDIT_READ),
         "is_privileged": person.role in PRIVILEGED,
         "role_form": role_form or ChangeRole(initial={"role": person.role}),
         "teams_form": teams_form or ChangeTeams(initial={"teams": teams}),

@@ -51,6 +51,7 @@ _TARGETS = {
     "erasure_id": "erasure",
     "approval_id": "approval",
     "export_id": "export",
+    "check_id": "check",
     "purpose_id": "purpose",
     "event_id": "trail",
 }

@@ -15,11 +15,14 @@ from vault.jobs.models import Heartbeat
 log = structlog.get_logger("vault.jobs")
 
 
-def periodic(name: str) -> Callable[[Callable[[], int]], Any]:
-    """Make a job of a function that asks the database what is left, does it, and returns how much it did."""
+def periodic(name: str, **options: Any) -> Callable[[Callable[[], int]], Any]:
+    """Make a job of a function that asks the database what is left, does it, and returns how much it did.
+
+    Options are those of a Celery task, such as a time limit of its own.
+    """
 
     def declare(work: Callable[[], int]) -> Any:
-        @shared_task(name=name)
+        @shared_task(name=name, **options)
         @wraps(work)
         def run() -> None:
             started_at = clock.now()
