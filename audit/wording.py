@@ -195,6 +195,20 @@ FACT_NAMES: dict[str, Promise] = {
     "why": pgettext_lazy("fact of an event", "why"),
 }
 
+# What one looks for, as a report names it.
+FILTER_NAMES: dict[str, Promise] = {
+    "actor_id": _("Person"),
+    "person_id": _("Person"),
+    "target_id": _("About"),
+    "recording_id": _("Recording"),
+    "number": _("Number or reference, hashed"),
+    "address": _("Address, hashed"),
+    "group": _("Kind"),
+    "action": _("What happened"),
+    "outcome": _("Outcome"),
+    "purpose": _("Purpose"),
+}
+
 # What the event's own page calls the rest of the facts.
 OTHER_FACT_NAMES: dict[str, Promise] = {
     "account": pgettext_lazy("fact of an event", "account"),
@@ -303,20 +317,6 @@ ADDENDUM_NAMES: dict[str, Promise] = {
     "ground": pgettext_lazy("about a person", "Ground"),
 }
 
-# What one looks for, as a report names it.
-FILTER_NAMES: dict[str, Promise] = {
-    "actor_id": _("Person"),
-    "person_id": _("Person"),
-    "target_id": _("About"),
-    "recording_id": _("Recording"),
-    "number": _("Number or reference, hashed"),
-    "address": _("Address, hashed"),
-    "group": _("Kind"),
-    "action": _("What happened"),
-    "outcome": _("Outcome"),
-    "purpose": _("Purpose"),
-}
-
 OUTCOME_NAMES: dict[str, Promise] = {
     "done": _("Done"),
     "refused": _("Refused"),
@@ -377,11 +377,13 @@ def parts_heard(facts: dict[str, Any]) -> str:
     stretches = re.findall(r"(\d+)-(\d+)", str(facts.get("heard", "")))
     if "from_ms" in facts:
         stretches = [(facts["from_ms"], facts["to_ms"])]
-    told = [f"{clock(int(start))}–{clock(int(end))}" for start, end in stretches[:_MOST_STRETCHES]]
+    told = [
+        f"{time_of_call(int(start))}–{time_of_call(int(end))}" for start, end in stretches[:_MOST_STRETCHES]
+    ]
     return ", ".join([*told, "…"] if len(stretches) > _MOST_STRETCHES else told)
 
 
-def clock(milliseconds: int) -> str:
-    """Return a moment of a call as its player shows it."""
+def time_of_call(milliseconds: int) -> str:
+    """Return "0:30": so long after the call began."""
     minutes, seconds = divmod(milliseconds // 1000, 60)
     return f"{minutes}:{seconds:02}"
