@@ -14,7 +14,6 @@ from uuid import UUID
 from audit.actions import Action, Outcome
 from audit.events import Told
 from recordings import ranges
-from vault.permissions import Permission
 
 Stretch = tuple[int, int]
 
@@ -42,7 +41,6 @@ SEEING = {
     Action.APPROVAL_READ: What.REQUEST,
 }
 REFUSABLE = (Action.PLAYBACK_REFUSED, Action.ACCESS_REFUSED, *SEEING)
-_TRIED = frozenset({Permission.RECORDING_FIND, Permission.RECORDING_PLAY})
 
 
 @dataclass(slots=True)
@@ -171,7 +169,7 @@ def _is_refused_consultation(told: Told) -> bool:
     """Say whether somebody was refused a consultation, and not some other act on the recording."""
     if told.event.action != Action.ACCESS_REFUSED:
         return True
-    return told.event.body.get("facts", {}).get("permission") in _TRIED
+    return told.event.body["facts"].get("method") in ("GET", "HEAD")
 
 
 def _is_within(first: datetime, last: datetime, since: datetime | None, until: datetime | None) -> bool:

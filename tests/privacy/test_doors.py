@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import zlib
+
 import pytest
 from django.test import Client
 
@@ -23,15 +26,18 @@ def dpo(katrien) -> Client:
     return client_of(User.objects.get(pk=katrien.id))
 
 
+def unpacked(pdf: bytes) -> bytes:
+    """Return a PDF with its streams inflated."""
+    return b"".join(zlib.decompress(part) for part in re.findall(rb"stream\r?\n(x.*?)\r?\nendstream", pdf, re.DOTALL))
+
+
 def test_only_the_dpo_states_and_reports(recording, ines, sander, bram, dpo):
     for actor in (ines, sander, bram):
         client = client_of(User.objects.get(pk=actor.id))
         for address in (PAGE, REPORT, API, REPORT_API):
             asked = {"wanted": CUSTOMER_NUMBER, "number": CUSTOMER_NUMBER, "act": "page"}
             assert client.post(address, asked).status_code == 403
-    assert events(Action.STATEMENT_MADE, Action.BREACH_REPORT_MADE)[0].outcome == "refused" if events(
-        Action.STATEMENT_MADE
-    ) else True
+    assert events(Action.STATEMENT_MADE, Action.BREACH_REPORT_MADE) == []
     assert dpo.get(PAGE).status_code == dpo.get(REPORT).status_code == 200
 
 
@@ -60,7 +66,7 @@ def test_the_letter_is_printed_in_the_language_of_who_asked(recording, dpo, lang
 
     assert answer["Content-Type"] == "application/pdf"
     assert answer.content.startswith(b"%PDF-")
-    assert f"/Lang ({language})".encode() in answer.content
+    assert f"/Lang ({language})".encode() in unpacked(answer.content)
     assert events(Action.STATEMENT_MADE)[-1].body["facts"]["language"] == language
 
 
