@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from functools import reduce
@@ -17,12 +17,14 @@ from django.db.models import Q, QuerySet
 from audit import subjects
 from audit.actions import GROUPS, Action, Outcome
 from audit.ids import first_uuid
-from audit.models import Addendum, AuditEvent, Leaf, Lookup
+from audit.models import Addendum, AuditEvent, Leaf, Lookup, RemovedMonth
 from audit.traces import Traces
 from vault.errors import Missing, gettext_noop
 
 PAGE = 50
 MOST_COUNTED = 10_000
+_BATCH = 500
+_TARGETS_AT_ONCE = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +190,67 @@ def find_events(
     )
 
 
+def read_about(
+    kind: str,
+    ids: Sequence[str],
+    actions: Collection[Action],
+    *,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    with_people: bool = False,
+) -> Iterator[Told]:
+    """Yield every event with these actions about these targets, some hundreds of targets at a time; of each, by time.
+
+    :param with_people: whether addenda are opened, too; the caller then has somebody's ground for it.
+    """
+    for start in range(0, len(ids), _TARGETS_AT_ONCE):
+        wanted = AuditEvent.objects.filter(
+            target_kind=kind, target_id__in=ids[start : start + _TARGETS_AT_ONCE], action__in=actions
+        )
+        yield from _in_batches(EventFilters(since=since, until=until).apply(wanted), with_people)
+
+
+def read_by(
+    actor_id: UUID,
+    actions: Collection[Action],
+    *,
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> Iterator[Told]:
+    """Yield every event of somebody with these actions, by time."""
+    filters = EventFilters(actor_id=actor_id, since=since, until=until)
+    yield from _in_batches(filters.apply(AuditEvent.objects.filter(action__in=actions)))
+
+
+def read_by_value(
+    field: str,
+    value: str,
+    actions: Collection[Action],
+    *,
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> Iterator[Told]:
+    """Yield every event with these actions that is found by a value which stands nowhere in clear, by time."""
+    found = Lookup.objects.filter(value__in=subjects.lookups(field, value)).values("event_id")
+    wanted = AuditEvent.objects.filter(id__in=found, action__in=actions)
+    yield from _in_batches(EventFilters(since=since, until=until).apply(wanted))
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """What of its history the trail still holds: since when, and which months went by policy."""
+
+    since: datetime | None
+    removed_months: tuple[str, ...]
+
+
+def coverage() -> Coverage:
+    """Return what the trail can still tell."""
+    first = AuditEvent.objects.order_by("id").values_list("occurred_at", flat=True).first()
+    removed = RemovedMonth.objects.order_by("month").values_list("month", flat=True)
+    return Coverage(first, tuple(removed))
+
+
 def count_events(filters: EventFilters) -> int:
     """Return how many events match, counting no further than one above ``MOST_COUNTED``."""
     first, *others = (
@@ -257,6 +320,15 @@ def _promised(event: AuditEvent) -> list[tuple[bytes, str]]:
         ]
     except (ValueError, KeyError, TypeError):
         return []
+
+
+def _in_batches(events: QuerySet[AuditEvent], with_people: bool = False) -> Iterator[Told]:
+    after = UUID(int=0)
+    while batch := list(events.filter(id__gt=after).order_by("id")[:_BATCH]):
+        yield from tell(batch) if with_people else map(Told, batch)
+        if len(batch) < _BATCH:
+            return
+        after = batch[-1].id
 
 
 def _in_group(group: str) -> Q:
