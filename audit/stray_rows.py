@@ -71,10 +71,11 @@ def find_stray_rows(checkpoint: Checkpoint) -> Iterator[str]:
     yield from _find_odd_checkpoints()
 
 
-def _rows(query: str, *values: object) -> list[Any]:
+def _rows(query: str, *values: int) -> list[Any]:
     with connection.cursor() as cursor:
         cursor.execute(query, [*values, _MOST_ROWS])
-        return cursor.fetchall()
+        found: list[Any] = cursor.fetchall()
+    return found
 
 
 def _find_odd_checkpoints() -> Iterator[str]:

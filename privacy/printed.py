@@ -95,7 +95,9 @@ def check_can_print() -> None:
     :raises CannotPrint: if it lacks the libraries.
     """
     if not pdf.can_print():
-        raise CannotPrint(gettext_noop("Pango is missing on this machine; docs/guides/operating.md says how to add it."))
+        raise CannotPrint(
+            gettext_noop("Pango is missing on this machine; docs/guides/operating.md says how to add it.")
+        )
 
 
 def _print(template: str, context: dict[str, object]) -> bytes:

@@ -12,7 +12,7 @@ from audit.actor import Actor
 from audit.traces import NumberFound
 from recordings import fields, identity, numbers
 from recordings.models import Details, Party, Recording
-from recordings.search import NothingToSearchFor, live_months
+from recordings.sought import NothingToSearchFor, live_months
 from vault.errors import Invalid, gettext_noop
 
 MOST_RECORDINGS = 2_000

@@ -7,13 +7,14 @@ from __future__ import annotations
 import random  # noqa: TID251 - chooses attacks, from a seed that a failing test names
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 from django.conf import settings
 from django.db import connection
 
 from audit import log_key, package, verify
-from audit.check import _findings
+from audit.check import examine
 from audit.events import EventFilters
 from audit.models import Checkpoint
 from audit.tree import Edge, leaf_hash
@@ -61,7 +62,7 @@ NAMED_AS = {
 }
 
 
-def run(statement: str, *values: object) -> list[tuple]:
+def run(statement: str, *values: object) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
         cursor.execute(statement, values or None)
         return cursor.fetchall() if cursor.description else []
@@ -294,4 +295,4 @@ def find(path: Path, kept: str) -> set[str]:
         found = verify.verify_export(path, None, [kept], whole=True).all()
         if found:
             return {finding.split(":")[0] for finding in found}
-    return {CHECK} if any(_findings(newest)) else set()
+    return {CHECK} if examine(newest).findings else set()
