@@ -127,8 +127,9 @@ def _leaves(order: Order) -> QuerySet[Leaf]:
         return leaves
     chosen = Q(event_id__in=order.filters.apply(AuditEvent.objects.all()).values("id"))
     # Why an addendum is missing must be in the package too.
-    forgotten = AuditEvent.objects.filter(action=Action.TRAIL_FORGOTTEN.value).values("id")
-    return leaves.filter(chosen | Q(event_id__in=forgotten))
+    why = [Action.TRAIL_FORGOTTEN.value, Action.TRAIL_MONTH_REMOVED.value]
+    explaining = AuditEvent.objects.filter(action__in=why).values("id")
+    return leaves.filter(chosen | Q(event_id__in=explaining))
 
 
 def _numbered(order: Order) -> Iterator[list[_Numbered]]:
@@ -196,14 +197,17 @@ def _enclosed_checkpoints(order: Order) -> list[Checkpoint]:
 
 
 def _tiles(order: Order, kept: set[int]) -> Iterator[tuple[str, bytes]]:
-    """Yield every tile from level 1 up, and of level 0 those that hold something of the package."""
+    """Yield every tile from level 1 up, and of level 0 those that hold something of the package.
+
+    A whole package holds those of removed months too: a checkpoint kept from then is compared by them.
+    """
     size = order.checkpoint.size
     level = 0
     while count := size >> 8 * level:
         full, width = divmod(count, TILE_WIDTH)
         for first in range(0, full, BATCH):
             span = range(first, min(first + BATCH, full))
-            wanted = [number for number in span if level or number in kept]
+            wanted = [number for number in span if level or order.is_whole or number in kept]
             rows = Tile.objects.filter(level=level, number__in=wanted).order_by("number")
             for number, hashes in rows.values_list("number", "hashes"):
                 yield tile_path(level, number), bytes(hashes)

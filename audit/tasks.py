@@ -4,7 +4,8 @@ from datetime import timedelta
 
 from django.db import connection
 
-from audit import export, subjects
+from audit import export, forgetting, months, subjects
+from audit.actor import Actor
 from vault import clock
 from vault.jobs.periodic import periodic
 
@@ -31,3 +32,18 @@ def run_exports() -> int:
 def expire_exports() -> int:
     """Remove packages that were fetched, failed or are a day old."""
     return export.expire(now=clock.now())
+
+
+@periodic("audit.forget_days")
+def forget_days() -> int:
+    """Forget the addresses of unknown visitors when they are old enough."""
+    now = clock.now()
+    subjects.prepare_month(now)
+    return forgetting.forget_days(actor=Actor.system("task:audit.forget_days"), now=now)
+
+
+@periodic("audit.remove_months")
+def remove_months() -> int:
+    """Remove the oldest month of the trail when its time is over."""
+    subjects.prepare_month(clock.now())
+    return months.remove_due(actor=Actor.system("task:audit.remove_months"))

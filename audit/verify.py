@@ -27,8 +27,10 @@ import re
 import sys
 import zipfile
 import zlib
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -426,6 +428,10 @@ class Tiles:
                 hashes = self.get(level, number)
                 if hashes is None:
                     return None
+                if level == 0 and self.width(0, number) == _WIDTH:
+                    above = self.get(1, number // _WIDTH)
+                    if above is None or above[number % _WIDTH] != root_of(hashes):
+                        raise Broken(f"{tile_path(0, number)} does not match the level above")
                 root = _fold(hashes[:width], root)
             level, count = level + 1, number
         return sha256(b"").digest() if root is None else root
@@ -538,8 +544,9 @@ class _Export:
         self.checkpoint = Checkpoint("", 0, b"", ())
         self.tiles = Tiles(0, lambda _: None)
         self.trusted_tiles = True
-        self.forgotten: set[str] = set()
-        self.missing: dict[str, int] = {}
+        self.forgotten: dict[str, tuple[int, str]] = {}
+        self.missing: dict[tuple[str, str], tuple[int, str]] = {}
+        self.gaps = _Gaps()
         self.withheld = 0
 
     def check(self) -> None:
@@ -549,6 +556,7 @@ class _Export:
             return
         self._check_upper_tiles()
         self._check_entries()
+        self.gaps.explain(self.findings)
         self._check_addenda_are_explained()
         self._check_known_checkpoints()
 
@@ -705,8 +713,9 @@ class _Export:
             self.findings.add_record("CSV", index, "differs in entries.csv")
 
     def _check_addenda_are_explained(self) -> None:
-        for subject, index in sorted(self.missing.items(), key=lambda item: item[1]):
-            if subject not in self.forgotten:
+        months = {removal["month"] for _, removal in self.gaps.removals}
+        for (subject, month), (index, at) in sorted(self.missing.items(), key=lambda item: item[1]):
+            if month not in months and not _was_forgotten(index, at, self.forgotten.get(subject)):
                 self.findings.add(
                     "ADDENDUM MISSING",
                     f"record {index} lacks its addendum about {subject}, whom no event says was forgotten",
@@ -802,9 +811,7 @@ class _Reader:
         if not isinstance(withheld, list):
             raise Broken("manifest.json does not say which addenda are withheld")
         self._withheld = frozenset(map(str, withheld))
-        has_addenda = "addenda.jsonl" in export.package.sizes
-        self._addenda = export.package.lines("addenda.jsonl") if has_addenda else iter(())
-        self._next = next(self._addenda, None)
+        self._addenda = _Addenda(export)
 
     def read(self, line: bytes, expected: int) -> tuple[int, dict[str, Any], bytes, dict[str, str]] | None:
         """Return index, entry, leaf hash and the disclosed words about the actor; None if unreadable."""
@@ -828,17 +835,13 @@ class _Reader:
         return index, entry, leaf, names
 
     def finish(self) -> None:
-        if self._next is not None:
-            self._findings.add("ADDENDUM", "addenda.jsonl holds addenda that no record speaks of")
+        self._addenda.finish()
 
     def _check_place(self, index: int, expected: int) -> None:
         if index < expected:
             self._findings.add_record("DUPLICATE", index, "stands twice or out of order")
         elif index > expected and self._is_whole:
-            which = (
-                f"record {expected} is" if index == expected + 1 else f"records {expected} to {index - 1} are"
-            )
-            self._findings.add("GAP", f"{which} missing")
+            self._export.gaps.missing.append((expected, index - 1))
         if index >= self._export.checkpoint.size:
             self._findings.add_record("INSERTED", index, "lies beyond the checkpoint")
 
@@ -849,6 +852,8 @@ class _Reader:
             return
         if counter <= before:
             self._findings.add_record("DUPLICATE", index, f"repeats number {counter} of writer {writer}")
+        elif self._is_whole and before == 0:
+            self._export.gaps.beginnings.append((index, writer, counter))
         elif self._is_whole:
             self._findings.add_record(
                 "GAP", index, f"follows on number {before} of writer {writer} with number {counter}"
@@ -856,15 +861,16 @@ class _Reader:
 
     def _check_addenda(self, index: int, entry: dict[str, Any]) -> dict[str, str]:
         if entry["action"] == "trail.forgotten":
-            self._export.forgotten.add(f"{entry['target']['kind']}:{entry['target']['id']}")
+            target = entry["target"]
+            self._export.forgotten[f"{target['kind']}:{target['id']}"] = (index, entry["at"])
+        elif entry["action"] == "trail.month_removed":
+            self._export.gaps.add_removal(index, entry)
         names: dict[str, str] = {}
         actor = entry["actor"].get("id")
         for promised in entry.get("addenda", ()):
             digest, subject = promised["sha256"], promised["subject"]
-            line = self._next
-            if line is not None and sha256(line[:-1]).hexdigest() == digest and line[-1:] == b"\n":
-                self._next = next(self._addenda, None)
-                told = json.loads(line)
+            told = self._addenda.take(digest)
+            if told is not None:
                 if told["subject"] != subject:
                     self._findings.add_record(
                         "ADDENDUM ALTERED", index, "has an addendum about somebody else"
@@ -873,23 +879,153 @@ class _Reader:
                     names = {**told["fields"], **names}
             elif subject.split(":")[0] in self._withheld:
                 self._export.withheld += 1
-            elif line is not None and _claims(line, subject):
-                self._next = next(self._addenda, None)
-                self._findings.add_record(
-                    "ADDENDUM ALTERED", index, "has an addendum that is not what was hashed"
-                )
             else:
-                self._export.missing.setdefault(subject, index)
+                self._addenda.miss(index, subject, entry["at"])
         return names
 
 
-def _claims(line: bytes, subject: str) -> bool:
-    """Say whether an addendum that matches no digest here says it is about this subject."""
+class _Addenda:
+    """The disclosed addenda, in the order in which the records name them; some may be missing, some altered.
+
+    What a record names and the next lines do not hold is missing, unless a line that no record names says that it
+    is about the same subject: then that is what was altered.
+    """
+
+    _AHEAD = 64
+    _WAITING = 512
+
+    def __init__(self, export: _Export) -> None:
+        self._export = export
+        has_any = "addenda.jsonl" in export.package.sizes
+        self._lines = export.package.lines("addenda.jsonl") if has_any else iter(())
+        self._ahead: deque[tuple[str, bytes]] = deque()
+        self._waiting: deque[tuple[int, str, str]] = deque()
+        self._is_strange = False
+        self._read_on()
+
+    def take(self, digest: str) -> Any:
+        """Return the addendum with this digest if it comes next, or soon; else None."""
+        for place, (found, line) in enumerate(self._ahead):
+            if found == digest:
+                for _ in range(place):
+                    self._blame(self._ahead.popleft()[1])
+                self._give_up(0)
+                self._ahead.popleft()
+                self._read_on()
+                return json.loads(line)
+        return None
+
+    def miss(self, index: int, subject: str, at: str) -> None:
+        """Note that a record's addendum does not come next."""
+        self._waiting.append((index, subject, at))
+        self._give_up(self._WAITING)
+
+    def finish(self) -> None:
+        """Say of everything that is left what it is."""
+        while self._ahead:
+            self._blame(self._ahead.popleft()[1])
+            self._read_on()
+        self._give_up(0)
+        if self._is_strange:
+            self._export.findings.add("ADDENDUM", "addenda.jsonl holds addenda that no record speaks of")
+
+    def _read_on(self) -> None:
+        while len(self._ahead) < self._AHEAD and (line := next(self._lines, None)) is not None:
+            self._ahead.append((sha256(line[:-1]).hexdigest() if line[-1:] == b"\n" else "", line))
+
+    def _blame(self, line: bytes) -> None:
+        claimed = _subject_of(line)
+        for place, (index, subject, _) in enumerate(self._waiting):
+            if claimed in (subject, ""):
+                del self._waiting[place]
+                self._export.findings.add_record(
+                    "ADDENDUM ALTERED", index, "has an addendum that is not what was hashed"
+                )
+                return
+        self._is_strange = True
+
+    def _give_up(self, most: int) -> None:
+        while len(self._waiting) > most:
+            index, subject, at = self._waiting.popleft()
+            self._export.missing[subject, at[:7]] = (index, at)
+
+
+class _Gaps:
+    """What is missing, held against the months that the vault says it has removed."""
+
+    def __init__(self) -> None:
+        self.missing: list[tuple[int, int]] = []
+        self.beginnings: list[tuple[int, str, int]] = []
+        self.removals: list[tuple[int, dict[str, Any]]] = []
+
+    def add_removal(self, index: int, entry: dict[str, Any]) -> None:
+        """Take up what an event says was removed, unless it cannot rightly say so."""
+        facts = entry["facts"]
+        numbers = [facts[name] for name in ("first", "last", "events", "writers", "numbers")]
+        if not re.fullmatch(r"\d{4}-(0[1-9]|1[0-2])", facts["month"], re.ASCII):
+            return
+        year, month = divmod(int(facts["month"][:4]) * 12 + int(facts["month"][5:]) - 1 + 13, 12)
+        is_over = f"{year:04}-{month + 1:02}" <= entry["at"]
+        is_number = all(type(number) is int and number >= 0 for number in numbers)
+        if entry["outcome"] == "done" and is_over and is_number and numbers[0] <= numbers[1] < index:
+            self.removals.append((index, facts))
+
+    def explain(self, findings: Findings) -> None:
+        """Name everything that no removed month explains, and note those that do."""
+        stretches: list[list[int]] = []
+        for first, last, events in sorted((r["first"], r["last"], r["events"]) for _, r in self.removals):
+            if stretches and first <= stretches[-1][1]:
+                stretches[-1][1:] = [max(last, stretches[-1][1]), stretches[-1][2] + events]
+            else:
+                stretches.append([first, last, events])
+        unexplained = list(self.missing)
+        for first, last, events in stretches:
+            rest: list[tuple[int, int]] = []
+            count = 0
+            for start, end in unexplained:
+                begins, ends = max(start, first), min(end, last)
+                if begins > ends:
+                    rest.append((start, end))
+                    continue
+                count += ends - begins + 1
+                rest += [(start, begins - 1)] * (start < begins) + [(ends + 1, end)] * (ends < end)
+            if count == events:
+                unexplained = rest
+        for start, end in unexplained:
+            findings.add(
+                "GAP",
+                f"record {start} is missing" if start == end else f"records {start} to {end} are missing",
+            )
+        went_on = max(
+            ((r["month"], r["writers"], r["numbers"]) for _, r in self.removals), default=("", 0, 0)
+        )[1:]
+        if (len(self.beginnings), sum(counter - 1 for *_, counter in self.beginnings)) != went_on:
+            for index, writer, counter in self.beginnings:
+                findings.add_record(
+                    "GAP", index, f"follows on number 0 of writer {writer} with number {counter}"
+                )
+        for index, removal in self.removals:
+            findings.notes.append(
+                f"{removal['events']} of the records {removal['first']} to {removal['last']} ({removal['month']}) were"
+                f" removed when their time was over, as record {index} says."
+            )
+
+
+def _was_forgotten(index: int, at: str, forgotten: tuple[int, str] | None) -> bool:
+    """Say whether a record came before its subject was last forgotten, or in the minute after, as it may."""
+    if forgotten is None or index < forgotten[0]:
+        return forgotten is not None
+    moments = [datetime.strptime(moment, "%Y-%m-%dT%H:%M:%S.%fZ") for moment in (at, forgotten[1])]  # noqa: DTZ007 - both in UTC
+    return moments[0] <= moments[1] + timedelta(minutes=1)
+
+
+def _subject_of(line: bytes) -> str:
+    """Return whom an addendum that matches no digest says it is about; empty if it does not say."""
     try:
         told = json.loads(line)
-    except ValueError:
-        return True
-    return not isinstance(told, dict) or told.get("subject") == subject
+    except (ValueError, RecursionError):
+        return ""
+    return str(told.get("subject", "")) if isinstance(told, dict) else ""
 
 
 def _is_number(text: bytes) -> bool:

@@ -44,6 +44,8 @@ SCHEDULE: dict[str, int] = {
     "audit.run_exports": 5,
     "audit.expire_exports": 600,
     "audit.make_partitions": 86_400,
+    "audit.forget_days": 86_400,
+    "audit.remove_months": 21_600,
     "access.forget_expired_sessions": 3600,
     "approvals.expire": 300,
     "kms.keep_tokens": 1200,

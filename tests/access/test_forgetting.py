@@ -137,5 +137,3 @@ def test_the_database_keeps_a_name_for_everybody_who_was_not_forgotten(db):
         connection.cursor() as cursor,
     ):
         cursor.execute("UPDATE access_user SET name = '' WHERE id = %s", [ines.pk])
-
-

@@ -32,7 +32,14 @@ from vault.access.gate import requires
 from vault.access.invitations import Invited
 from vault.access.models import ROLE_NAMES, ServiceToken, SignIn, Team, User
 from vault.access.roles import Role
-from vault.access.second_person import FORGET, GRANT_ROLE, LET_IN, PRIVILEGED, RENEW_SIGN_IN, NeedsSecondPerson
+from vault.access.second_person import (
+    FORGET,
+    GRANT_ROLE,
+    LET_IN,
+    PRIVILEGED,
+    RENEW_SIGN_IN,
+    NeedsSecondPerson,
+)
 from vault.access.tokens import MadeToken
 from vault.errors import Conflict, Invalid
 from vault.permissions import Permission
