@@ -91,7 +91,25 @@ CREATE TRIGGER audit_table_stays BEFORE TRUNCATE ON audit_removedmonth
     FOR EACH STATEMENT EXECUTE FUNCTION audit_forbid_change();
 """
 
+KEYS_STAY_SO_LONG = """
+CREATE FUNCTION audit_kek_is_needed() RETURNS trigger LANGUAGE plpgsql
+SET search_path = pg_catalog, public, pg_temp AS $body$
+BEGIN
+    IF NOT EXISTS (SELECT FROM audit_removedmonth WHERE month = substr(NEW.name, 7)) THEN
+        RAISE EXCEPTION '% on % is not possible', TG_OP, TG_TABLE_NAME
+            USING ERRCODE = '23000', CONSTRAINT = TG_NAME;
+    END IF;
+    RETURN NEW;
+END
+$body$;
+CREATE TRIGGER kek_of_the_trail_stays_with_its_month BEFORE UPDATE ON kms_kek
+    FOR EACH ROW WHEN (NEW.state <> 'active' AND NEW.name LIKE 'trail-%')
+    EXECUTE FUNCTION audit_kek_is_needed();
+"""
+
 BACK = """
+DROP TRIGGER kek_of_the_trail_stays_with_its_month ON kms_kek;
+DROP FUNCTION audit_kek_is_needed();
 DROP TRIGGER audit_table_stays ON audit_removedmonth;
 DROP TRIGGER audit_rows_stay ON audit_removedmonth;
 DROP FUNCTION audit_remove_month(text, uuid);
@@ -99,6 +117,6 @@ DROP FUNCTION audit_remove_month(text, uuid);
 
 
 class Migration(migrations.Migration):
-    dependencies = [("audit", "0003_months_lookups_checks")]
+    dependencies = [("audit", "0003_months_lookups_checks"), ("kms", "0003_trail_keys_end")]
 
-    operations = [migrations.RunSQL(REMOVE_MONTH, BACK)]
+    operations = [migrations.RunSQL(REMOVE_MONTH + KEYS_STAY_SO_LONG, BACK)]

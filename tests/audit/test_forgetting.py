@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from datetime import timedelta
 
 import pytest
@@ -41,8 +42,8 @@ def test_addresses_of_unknown_visitors_are_forgotten_a_day_at_a_time_when_they_a
     told = events.tell(events_of(Action.SESSION_SIGN_IN_FAILED))
     assert [one.actor_address for one in told] == ["", "", "198.51.100.3"]
     assert Lookup.objects.count() == 1
-    days = [(now - timedelta(days=days)).date().isoformat() for days in (120, 91)]
-    assert [event.target for event in events_of(Action.TRAIL_FORGOTTEN)] == [Ref("day", day) for day in days]
+    dates = [(now - timedelta(days=days)).date().isoformat() for days in (120, 91)]
+    assert [event.target for event in events_of(Action.TRAIL_FORGOTTEN)] == [Ref("day", day) for day in dates]
     assert (forgetting.forget_days(actor=JOB, now=now), checked()) == (0, [])
 
 
@@ -134,7 +135,7 @@ FORGOTTEN = {"action": "trail.forgotten", "target": {"kind": "recording", "id": 
 def test_the_verifier_tells_what_was_forgotten_from_what_is_still_told(tmp_path):
     entries, told = entries_about(SUBJECT, 12, changes={5: FORGOTTEN})
 
-    def found(name: str, missing: set[int], altered: set[int] = frozenset()) -> list[str]:
+    def found(name: str, missing: set[int], altered: Collection[int] = ()) -> list[str]:
         lines = [
             raw.replace(b'"n":"', b'"n":"x') if at in altered else raw
             for at, raw in enumerate(told)

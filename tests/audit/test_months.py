@@ -6,7 +6,8 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from django.db import DatabaseError, ProgrammingError, connection, transaction
+from django.db import DatabaseError, IntegrityError, ProgrammingError, connection, transaction
+from django.template.loader import render_to_string
 
 from audit import check, checkpoints, months, package, proofs, trail, verify
 from audit.actions import Action
@@ -14,11 +15,13 @@ from audit.actor import Actor, Ref
 from audit.events import EventFilters
 from audit.models import AuditEvent, Leaf, Lookup, RemovedMonth, SubjectKey
 from audit.writers import _writers
+from retention import key_months
 from tests.audit.conftest import NOW, record, sequence
 from tests.audit.history import let_a_day_pass, months_ago, owner_of, partitions, write_history
+from tests.trail import events as events_of
 from vault import clock
 from vault.errors import Missing
-from vault.kms.models import Master
+from vault.kms.models import Kek, KekState, Master
 
 JOB = Actor.system("task:audit.remove_months")
 A, B, C = (f"{months_ago(ago):%Y-%m}" for ago in (62, 61, 60))
@@ -84,6 +87,37 @@ def test_the_oldest_months_go_one_a_day_and_everything_that_is_left_still_holds(
     assert months.kept() == {"keep_months": 60, "gone_months": 2, "gone_since": A, "gone_until": B}
 
 
+def test_the_key_of_a_month_is_destroyed_when_its_events_are_gone_and_not_before(
+    fresh_database, own_keyring, ines
+):
+    write_history(fresh_database, ines)
+
+    def states() -> dict[str, str]:
+        key_months.destroy_passed(actor=JOB)
+        return dict(Kek.objects.filter(name__in=[f"trail-{A}", f"trail-{B}"]).values_list("name", "state"))
+
+    assert states() == {f"trail-{A}": KekState.ACTIVE, f"trail-{B}": KekState.ACTIVE}
+    with pytest.raises(IntegrityError, match="this local master is needed"), transaction.atomic():
+        Master.objects.filter(name=f"trail/{A}").delete()
+    assert remove_due() == 4
+
+    assert states() == {f"trail-{A}": KekState.DESTROYED, f"trail-{B}": KekState.ACTIVE}
+    (begun,) = events_of(Action.KEY_DESTRUCTION_BEGUN)
+    assert begun.target == Ref("key", f"trail-{A}")
+    assert checked() == []
+
+
+def test_the_trails_page_can_say_how_long_it_is_kept_and_what_is_gone(fresh_database, ines):
+    write_history(fresh_database, ines)
+    page = render_to_string("audit/_kept.html", {"kept": months.kept()})
+    assert "kept for 60 months. Nothing of it has been removed yet." in page
+
+    remove_due()
+
+    page = render_to_string("audit/_kept.html", {"kept": months.kept()})
+    assert f"One month was removed when its time was over: {A}." in page
+
+
 def call_function(month: str, **facts: object) -> None:
     """Do what the job does, with facts of one's own."""
     said: dict[str, object] = {"month": month, "first": 0, "last": 3, "events": 4} | facts
@@ -119,7 +153,10 @@ def test_the_database_lets_nothing_go_that_it_should_not(fresh_database, ines):
             actor=JOB,
             target=Ref("trail", "x"),
             at=clock.now(),
-            month=A, first=0, last=25, events=5,
+            month=A,
+            first=0,
+            last=25,
+            events=5,
         )
     with (
         pytest.raises(DatabaseError, match="no event of this transaction"),

@@ -1,4 +1,4 @@
-"""Keys of the trail's months end too, when their month has been removed."""
+"""Keys of the trail's months may end too; that their month has to be removed first, a trigger of the trail's says."""
 
 from django.db import migrations
 
