@@ -93,11 +93,8 @@ def told_removals(size: int) -> list[Removal]:
     places = Leaf.objects.filter(event_id__in=events, index__lt=size).order_by("index")
     removals = []
     for event_id, index in places.values_list("event_id", "index"):
-        body = events[event_id].body
-        facts = body["facts"]
-        removal = Removal(**{name: facts[name] for name in Removal.__slots__})
-        over_at = _add_months(_begins(removal.month), 13)
-        if removal.first <= removal.last < index and over_at <= datetime.fromisoformat(body["at"]):
+        removal = _read_removal(events[event_id], index)
+        if removal is not None:
             removals.append(removal)
     return removals
 
@@ -144,6 +141,17 @@ def _remove(month: str, newest: Checkpoint, *, actor: Actor) -> int:
     subjects.destroy_month(month)  # a trigger keeps its master until the month is gone
     log.info("a month of the trail was removed", month=month, events=gone)
     return int(gone)
+
+
+def _read_removal(event: AuditEvent, index: int) -> Removal | None:
+    facts = event.body.get("facts", {})
+    try:
+        removal = Removal(**{name: facts[name] for name in Removal.__slots__})
+        over_at = _add_months(_begins(removal.month), 13)
+        stands = 0 <= removal.first <= removal.last < index and removal.events > 0 <= removal.writers
+    except (KeyError, TypeError, ValueError):
+        return None
+    return removal if stands and over_at <= event.occurred_at else None
 
 
 def _oldest() -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from pathlib import Path
 
+import psycopg
 import pytest
 from django.db import DatabaseError, IntegrityError, ProgrammingError, connection, transaction
 from django.template.loader import render_to_string
@@ -169,6 +170,18 @@ def test_the_database_lets_nothing_go_that_it_should_not(fresh_database, ines):
     assert not RemovedMonth.objects.exists()
 
 
+def test_whoever_writes_does_not_wait_for_a_removal_that_waits_for_others(fresh_database, ines):
+    write_history(fresh_database, ines)
+
+    with psycopg.connect(fresh_database.environment["DATABASE_OWNER_URL"]) as busy:
+        busy.execute("LOCK TABLE audit_event IN ROW EXCLUSIVE MODE")  # as an event that is not committed yet
+        assert remove_due() == 0
+
+    assert A in partitions()
+    assert Master.objects.filter(name=f"trail/{A}").exists()
+    assert remove_due() == 4
+
+
 @pytest.mark.parametrize("statement", ["DELETE FROM audit_removedmonth", "DROP TABLE audit_event_{month}"])
 def test_the_application_itself_removes_nothing(fresh_database, ines, statement):
     write_history(fresh_database, ines)
@@ -245,6 +258,26 @@ def test_a_month_that_no_event_removed_is_a_loss(fresh_database, ines, tmp_path)
 
     assert exported(tmp_path).all()[0] == "GAP: records 0 to 3 are missing"
     assert checked()[0] == "Event 0 is gone."
+
+
+def test_an_event_that_cannot_rightly_say_so_explains_nothing(fresh_database, ines, tmp_path):
+    write_history(fresh_database, ines)
+    with owner_of(fresh_database) as owner:
+        owner.execute(
+            "DELETE FROM audit_event WHERE id IN (SELECT event_id FROM audit_leaf WHERE index = 23)"
+        )
+    right: dict[str, object] = {"first": 23, "last": 23, "events": 1, "writers": 0, "numbers": 0}
+    for changes in (
+        {"month": f"{months_ago(0):%Y-%m}"},  # not over for a year
+        {"month": A, "last": 99},  # more than there was
+        {"month": A, "events": "1"},
+        {"month": "2021-13"},
+        {"month": A, "events": 2},
+    ):
+        record(JOB, Action.TRAIL_MONTH_REMOVED, Ref("trail", "x"), at=clock.now(), **(right | changes))
+
+    assert exported(tmp_path).all()[0] == "GAP: record 23 is missing"
+    assert any(found.startswith("Between 23 and 23 1 events are gone, but 2 were") for found in checked())
 
 
 def test_a_new_writers_first_events_are_missed_also_after_a_month_was_removed(fresh_database, ines, tmp_path):
