@@ -26,7 +26,7 @@ from vault.access.forgetting import StillActive
 from vault.access.models import Membership, SignIn, User
 from vault.access.people import PersonForgotten
 from vault.access.roles import Role
-from vault.access.second_person import FORGET, GRANT_ROLE
+from vault.access.second_person import FORGET, GRANT_ROLE, LET_IN
 from vault.approvals import deciding, words
 from vault.approvals.models import Approval
 from vault.errors import Forbidden
@@ -114,6 +114,8 @@ def test_whoever_looks_sees_somebody_forgotten_and_nobody_gets_in_again(db):
             act(ines.pk, actor=bram, now=clock.now())
     with pytest.raises(PersonForgotten):
         people.change_role(ines.pk, Role.AGENT, actor=bram, now=clock.now())
+    with pytest.raises(PersonForgotten):
+        ask(bram, LET_IN, str(ines.pk), reason=REASON, now=clock.now())
     with pytest.raises(PersonForgotten):
         ask(katrien, FORGET, str(ines.pk), reason=REASON, now=clock.now())
 

@@ -20,7 +20,7 @@ from audit.subjects import Subject
 from vault.access import factors, forgetting, pages, people
 from vault.access.invitations import Invited
 from vault.access.models import ROLE_NAMES, NoSuchPerson, User
-from vault.access.people import PersonDisabled
+from vault.access.people import PersonDisabled, PersonForgotten
 from vault.access.roles import Role
 from vault.access.second_person import FORGET, GRANT_ROLE, LET_IN, PRIVILEGED, RENEW_SIGN_IN
 from vault.approvals import kinds, words
@@ -153,6 +153,8 @@ class LetIn(_OfAccount):
         """Refuse for an account that may sign in, and for one that needs no second person."""
         _check_no_parameters(asked)
         person = User.objects.select_for_update().require(_person_id(asked))
+        if person.forgotten_at is not None:
+            raise PersonForgotten
         if person.is_active:
             raise SecondPersonNotNeeded(_("The account may sign in already."))
         _check_privileged(person)
