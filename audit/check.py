@@ -69,7 +69,7 @@ def last_check() -> AuditEvent | None:
 
 def _findings(checkpoint: Checkpoint) -> Iterator[str]:
     edge, counters, found = Edge(), dict[UUID, int](), 0
-    gaps = Gaps(months.told_removals(checkpoint.size))
+    gaps = Gaps(months.told_removals())
     for first in range(0, checkpoint.size, BATCH):
         leaves = list(
             Leaf.objects.filter(index__gte=first, index__lt=min(first + BATCH, checkpoint.size)).order_by(

@@ -15,17 +15,19 @@ import structlog
 from django.conf import settings
 from django.db import Error as DatabaseProblem
 from django.db import connection, transaction
+from django.db.models import Exists, OuterRef
 
 from audit import checkpoints, subjects, trail
 from audit.actions import Action, Outcome
 from audit.actor import Actor, Ref
-from audit.models import AuditEvent, Checkpoint, Leaf, RemovedMonth
+from audit.models import AuditEvent, Check, Checkpoint, Export, Leaf, RemovedMonth
 from vault import clock
 
 log = structlog.get_logger("audit.months")
 
 # A connection that has written lives no longer than this without ending; what it wrote before is looked for so far.
 _LONGEST_WRITER = timedelta(days=62)
+_LOCK = 7_214_003  # any number that all who read the whole trail agree on
 _NOT_NOW = ("55000", "55P03")  # what the function refuses, and a lock that others held too long
 
 
@@ -39,6 +41,10 @@ class Removal:
     events: int
     writers: int
     numbers: int
+
+
+class _SomebodyReads(Exception):
+    """A package or a check is being made of what would go."""
 
 
 class Kept(TypedDict):
@@ -63,12 +69,26 @@ def remove_due(*, actor: Actor) -> int:
         return 0
     try:
         return _remove(month, newest, actor=actor)
+    except _SomebodyReads:
+        return 0
     except DatabaseProblem as problem:
         cause = problem.__cause__
         if getattr(cause, "sqlstate", "") not in _NOT_NOW:
             raise
         log.warning("a month of the trail is not removed now", month=month, why=str(cause).split("\n")[0])
         return 0
+
+
+def may_read_all() -> bool:
+    """Say whether reading the whole trail may begin, within the transaction that notes that it has begun.
+
+    Until that has committed no month goes, and then it waits for who reads. It may not while the event of a removal
+    is not numbered yet, a matter of seconds: what was removed would look like a loss.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock_shared(%s)", [_LOCK])
+    numbered = Leaf.objects.filter(event_id=OuterRef("event_id"))
+    return not RemovedMonth.objects.filter(~Exists(numbered)).exists()
 
 
 def removed() -> list[str]:
@@ -81,8 +101,8 @@ def is_removed(month: str) -> bool:
     return RemovedMonth.objects.filter(month=month).exists()
 
 
-def told_removals(size: int) -> list[Removal]:
-    """Return what the events of the first ``size`` leaves say was removed, in their order.
+def told_removals() -> list[Removal]:
+    """Return what events say was removed, in their order, the newest perhaps not numbered yet.
 
     What they cannot rightly say, of records behind themselves or of a month just over, is left out.
     """
@@ -90,13 +110,9 @@ def told_removals(size: int) -> list[Removal]:
         action=Action.TRAIL_MONTH_REMOVED.value, outcome=Outcome.DONE.value
     ).order_by("id")
     events = {event.id: event for event in found}
-    places = Leaf.objects.filter(event_id__in=events, index__lt=size).order_by("index")
-    removals = []
-    for event_id, index in places.values_list("event_id", "index"):
-        removal = _read_removal(events[event_id], index)
-        if removal is not None:
-            removals.append(removal)
-    return removals
+    places = dict(Leaf.objects.filter(event_id__in=events).values_list("event_id", "index"))
+    read = (_read_removal(event, places.get(event_id, float("inf"))) for event_id, event in events.items())
+    return [removal for removal in read if removal is not None]
 
 
 def kept() -> Kept:
@@ -113,6 +129,12 @@ def kept() -> Kept:
 @transaction.atomic(durable=True)
 def _remove(month: str, newest: Checkpoint, *, actor: Actor) -> int:
     now = clock.database_now()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+    if any(
+        reading.objects.filter(state="running", lease_until__gt=now).exists() for reading in (Export, Check)
+    ):
+        raise _SomebodyReads
     first, last, events = _records(month)
     writers, numbers = _writers_that_went_on(month)
     event = trail.record(
@@ -143,7 +165,7 @@ def _remove(month: str, newest: Checkpoint, *, actor: Actor) -> int:
     return int(gone)
 
 
-def _read_removal(event: AuditEvent, index: int) -> Removal | None:
+def _read_removal(event: AuditEvent, index: float) -> Removal | None:
     facts = event.body.get("facts", {})
     try:
         removal = Removal(**{name: facts[name] for name in Removal.__slots__})

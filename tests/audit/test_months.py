@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
+from uuid import uuid4
 
 import psycopg
 import pytest
 from django.db import DatabaseError, IntegrityError, ProgrammingError, connection, transaction
 from django.template.loader import render_to_string
 
-from audit import check, checkpoints, months, package, proofs, trail, verify
+from audit import check, checkpoints, export, months, package, proofs, trail, verify
 from audit.actions import Action
 from audit.actor import Actor, Ref
 from audit.events import EventFilters
-from audit.models import AuditEvent, Leaf, Lookup, RemovedMonth, SubjectKey
+from audit.models import AuditEvent, Check, CheckState, ExportState, Leaf, Lookup, RemovedMonth, SubjectKey
 from audit.writers import _writers
 from retention import key_months
 from tests.audit.conftest import NOW, record, sequence
@@ -180,6 +181,30 @@ def test_whoever_writes_does_not_wait_for_a_removal_that_waits_for_others(fresh_
     assert A in partitions()
     assert Master.objects.filter(name=f"trail/{A}").exists()
     assert remove_due() == 4
+
+
+def test_a_month_waits_for_who_reads_the_trail_and_who_reads_for_the_event_that_says_what_went(
+    fresh_database, ines
+):
+    write_history(fresh_database, ines)
+    now = clock.database_now()
+    reading = Check.objects.create(
+        id=uuid4(), asked_at=now, state=CheckState.RUNNING, lease_until=now + timedelta(minutes=5)
+    )
+    assert remove_due() == 0
+    Check.objects.filter(pk=reading.pk).update(state=CheckState.DONE)
+    asked = export.request_export(
+        format="jsonl", filters=EventFilters(), with_personal=False, ground="", actor=ines, now=NOW
+    )
+    sequence()
+
+    assert remove_due() == 4
+
+    assert check.check_trail(actor=JOB, now=now).findings == []
+    assert export.run_waiting(now=NOW) == 0
+    assert export.require(asked.pk).state == ExportState.WAITING
+    sequence()
+    assert export.run_waiting(now=NOW) == 1
 
 
 @pytest.mark.parametrize("statement", ["DELETE FROM audit_removedmonth", "DROP TABLE audit_event_{month}"])
