@@ -35,8 +35,8 @@ def test_the_verifier_names_what_no_removed_month_explains(case):
 
 @each
 def test_the_vaults_own_check_agrees_with_the_verifier(case):
-    gaps = Gaps([found for removal in case["removals"] if (found := read(removal)) is not None])
-    found = []
+    gaps = Gaps([told for removal in case["removals"] if (told := read(removal)) is not None])
+    found: list[object] = []
     for first, last in case["missing"]:
         found += [index for index in range(first, last + 1) if not gaps.explain(index)]
     for index, _writer, counter in case["beginnings"]:
