@@ -240,7 +240,7 @@ FACTS: dict[Action, frozenset[str]] = {
     Action.TRAIL_EXPORT_EXPIRED: _facts("why"),
     Action.TRAIL_VERIFIED: _facts("tree_size whole findings first_finding check"),
     Action.TRAIL_FORGOTTEN: _facts("keys ground approval"),
-    Action.TRAIL_MONTH_REMOVED: _facts("month first last events policy tree_size root"),
+    Action.TRAIL_MONTH_REMOVED: _facts("month first last events writers numbers policy tree_size root"),
     Action.TRAIL_CHECK_REQUESTED: _facts("check"),
     Action.TRAIL_ANCHOR_FAILED: _facts("kind why tree_size"),
     Action.TRAIL_ANCHOR_WORKS_AGAIN: _facts("kind tree_size"),

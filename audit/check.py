@@ -18,10 +18,12 @@ from django.conf import settings
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from audit import checkpoints, log_key, stray_rows, trail
+from audit import checkpoints, log_key, months, stray_rows, trail
 from audit.actions import Action
 from audit.actor import Actor, Ref
+from audit.addenda import check_addenda
 from audit.anchors import witnesses
+from audit.gaps import Gaps
 from audit.models import Anchor, AuditEvent, Checkpoint, Leaf, Tile
 from audit.tree import TILE_WIDTH, Edge, FullTile, leaf_hash
 from audit.tree_head import CheckpointRefused, TreeHead, open_checkpoint
@@ -85,6 +87,7 @@ def last_check() -> AuditEvent | None:
 
 def _findings(checkpoint: Checkpoint, on_progress: Callable[[int], None]) -> Iterator[str]:
     edge, counters, found = Edge(), dict[UUID, int](), 0
+    gaps = Gaps(months.told_removals())
     for first in range(0, checkpoint.size, BATCH):
         leaves = list(
             Leaf.objects.filter(index__gte=first, index__lt=min(first + BATCH, checkpoint.size)).order_by(
@@ -93,7 +96,7 @@ def _findings(checkpoint: Checkpoint, on_progress: Callable[[int], None]) -> Ite
         )
         for finding in chain(
             _check_anchors(first, leaves, edge),
-            _check_batch(first, leaves, edge, counters, checkpoint.size),
+            _check_batch(first, leaves, edge, counters, gaps, checkpoint.size),
         ):
             yield finding
             found += 1
@@ -101,6 +104,7 @@ def _findings(checkpoint: Checkpoint, on_progress: Callable[[int], None]) -> Ite
                 yield _("There is more; this check stops here.")
                 return
         on_progress(first + len(leaves))
+    yield from gaps.findings()
     yield from _check_signature(checkpoint, edge)
     yield from _check_reach()
     yield from stray_rows.find_stray_rows(checkpoint)
@@ -138,7 +142,7 @@ def _is_cosigned(anchor: Anchor, head: TreeHead, witness: witnesses.Witness) -> 
 
 
 def _check_batch(
-    first: int, leaves: list[Leaf], edge: Edge, counters: dict[UUID, int], size: int
+    first: int, leaves: list[Leaf], edge: Edge, counters: dict[UUID, int], gaps: Gaps, size: int
 ) -> Iterator[str]:
     expected = min(BATCH, size - first)
     if [leaf.index for leaf in leaves] != list(range(first, first + expected)):
@@ -155,7 +159,8 @@ def _check_batch(
     for leaf in leaves:
         event = by_id.get(leaf.event_id)
         if event is None:
-            yield _("Event %(index)d is gone.") % {"index": leaf.index}
+            if not gaps.explain(leaf.index):
+                yield _("Event %(index)d is gone.") % {"index": leaf.index}
             continue
         if leaf_hash(bytes(event.entry)) != bytes(leaf.hash):
             yield _("Event %(index)d is not what was hashed.") % {"index": leaf.index}
@@ -166,11 +171,17 @@ def _check_batch(
             }
         before = counters.get(event.writer, 0)
         if event.counter != before + 1:
-            yield _("Before event %(index)d its writer's event %(number)d is missing or moved.") % {
+            finding = _("Before event %(index)d its writer's event %(number)d is missing or moved.") % {
                 "index": leaf.index,
                 "number": before + 1,
             }
+            if before == 0 and gaps.months:
+                gaps.explain_beginning(event.counter, finding)
+            else:
+                yield finding
         counters[event.writer] = event.counter
+    numbered = [(leaf.index, rows[leaf.event_id]) for leaf in leaves if leaf.event_id in rows]
+    yield from check_addenda(numbered, removed_months=gaps.months)
     full = edge.append(bytes(leaf.hash) for leaf in leaves)
     yield from _check_tiles(full)
 

@@ -17,7 +17,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
 
-from audit import checkpoints, events, log_key, package, trail
+from audit import checkpoints, events, log_key, months, package, trail
 from audit.actions import Action
 from audit.actor import Actor, Ref
 from audit.anchors import work as anchoring
@@ -202,6 +202,9 @@ def _claim(now: datetime) -> Export | None:
         export.state = ExportState.RUNNING if export.attempts <= MOST_ATTEMPTS else ExportState.FAILED
         export.object_name = export.object_name or f"exports/{uuid4().hex}"
         export.save(update_fields=["lease_until", "attempts", "state", "object_name"])
+        if not months.may_read_all():
+            transaction.set_rollback(True)
+            return None
     return export
 
 

@@ -141,7 +141,11 @@ def _leaves(order: Order) -> QuerySet[Leaf]:
         return leaves
     chosen = Q(event_id__in=order.filters.apply(AuditEvent.objects.all()).values("id"))
     # Why an addendum is missing must be in the package too.
-    explaining = (Action.TRAIL_FORGOTTEN.value, Action.TRAIL_REIMPORTED.value)
+    explaining = (
+        Action.TRAIL_FORGOTTEN.value,
+        Action.TRAIL_MONTH_REMOVED.value,
+        Action.TRAIL_REIMPORTED.value,
+    )
     explained = AuditEvent.objects.filter(action__in=explaining).values("id")
     return leaves.filter(chosen | Q(event_id__in=explained))
 
@@ -216,14 +220,17 @@ def _enclosed_checkpoints(order: Order) -> list[Checkpoint]:
 
 
 def _tiles(order: Order, kept: set[int]) -> Iterator[tuple[str, bytes]]:
-    """Yield every tile from level 1 up, and of level 0 those that hold something of the package."""
+    """Yield every tile from level 1 up, and of level 0 those that hold something of the package.
+
+    A whole package holds those of removed months too: a checkpoint kept from then is compared by them.
+    """
     size = order.checkpoint.size
     level = 0
     while count := size >> 8 * level:
         full, width = divmod(count, TILE_WIDTH)
         for first in range(0, full, BATCH):
             span = range(first, min(first + BATCH, full))
-            wanted = [number for number in span if level or number in kept]
+            wanted = [number for number in span if level or order.is_whole or number in kept]
             rows = Tile.objects.filter(level=level, number__in=wanted).order_by("number")
             for number, hashes in rows.values_list("number", "hashes"):
                 yield tile_path(level, number), bytes(hashes)

@@ -28,7 +28,7 @@ class NotYetSequenced(Unavailable):
 def event_proof(event_id: UUID, extra: bytes = b"") -> str:
     """Return the proof that the event stands in the newest checkpoint, or the newest that a witness cosigned.
 
-    :raises Missing: if there is no such event.
+    :raises Missing: if there is no such event, or its month has been removed.
     :raises NotYetSequenced: if no checkpoint covers it yet.
     """
     checkpoint = checkpoints.newest()
@@ -38,7 +38,9 @@ def event_proof(event_id: UUID, extra: bytes = b"") -> str:
             raise Missing(gettext_noop("There is no such event."))
         raise NotYetSequenced(gettext_noop("The next checkpoint will cover it; try again in a few seconds."))
     checkpoint = checkpoints.newest_cosigned(covering=leaf.index) or checkpoint
-    event = AuditEvent.objects.get(id=event_id, recorded_at=leaf.recorded_at)
+    event = AuditEvent.objects.filter(id=event_id, recorded_at=leaf.recorded_at).first()
+    if event is None:
+        raise Missing(gettext_noop("The event is gone: its month was removed from the trail."))
     hashes = stored_tree(checkpoint.size).inclusion_proof(leaf.index)
     line_feed = b"\n"
     lines = [

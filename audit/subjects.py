@@ -142,6 +142,21 @@ def destroy_keys(subject: Subject) -> int:
     return count
 
 
+def destroy_month(month: str) -> None:
+    """Delete every key of a month, and the master under which they stand, within the caller's transaction."""
+    SubjectKey.objects.filter(month=month).delete()
+    masters.retire(_master_name(month), before=1)
+
+
+def days_before(day: date) -> list[Subject]:
+    """Return the days before this one of whose unknown actors something can still be opened."""
+    days = SubjectKey.objects.filter(subject_kind="day", subject_id__lt=day.isoformat())
+    return [
+        Subject("day", found)
+        for found in days.order_by("subject_id").values_list("subject_id", flat=True).distinct()
+    ]
+
+
 def _lookup_of(master: bytes, field: str, value: str) -> bytes:
     key = hmac.digest(master, b"callvault/trail-lookup/v1", "sha256")
     return blind_index.index(key, field, fold_address(value) if field == "address" else value)

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from django.db import connection
 
-from audit import checks, export, lag, subjects
+from audit import checks, export, forgetting, lag, months, subjects
 from audit.actor import Actor
 from audit.anchors import work
 from vault import clock
@@ -53,3 +53,18 @@ def anchor() -> int:
 def watch() -> int:
     """Raise an alarm while events wait too long for their checkpoint, and say why they do."""
     return lag.watch(actor=Actor.system("task:audit.watch"), now=clock.now())
+
+
+@periodic("audit.forget_days")
+def forget_days() -> int:
+    """Forget the addresses of unknown visitors when they are old enough."""
+    now = clock.now()
+    subjects.prepare_month(now)
+    return forgetting.forget_days(actor=Actor.system("task:audit.forget_days"), now=now)
+
+
+@periodic("audit.remove_months")
+def remove_months() -> int:
+    """Remove the oldest month of the trail when its time is over."""
+    subjects.prepare_month(clock.now())
+    return months.remove_due(actor=Actor.system("task:audit.remove_months"))

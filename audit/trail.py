@@ -202,15 +202,25 @@ def record_refusal(
     )
 
 
-def forget(subject: Subject, *, actor: Actor, at: datetime) -> int:
+def forget(
+    subject: Subject, *, actor: Actor, at: datetime, ground: str | None = None, approval: str | None = None
+) -> int:
     """Destroy the subject's keys within the caller's transaction, and record it; return how many.
 
     Every addendum about the subject is blank from then on, here and in every copy; the event is what tells
-    a verifier why. With no key there is nothing to forget, and no event.
+    a verifier why. With no key there is nothing to forget, and no event, unless two people decided on it.
     """
     keys = subjects.destroy_keys(subject)
-    if keys:
-        record(Action.TRAIL_FORGOTTEN, actor=actor, target=Ref(subject.kind, subject.id), at=at, keys=keys)
+    if keys or approval:
+        record(
+            Action.TRAIL_FORGOTTEN,
+            actor=actor,
+            target=Ref(subject.kind, subject.id),
+            at=at,
+            keys=keys,
+            ground=ground,
+            approval=approval,
+        )
     return keys
 
 

@@ -16,7 +16,7 @@ from uuid import UUID
 import structlog
 from django.db import IntegrityError, connection, transaction
 
-from audit import trail
+from audit import months, trail
 from audit.actions import Action
 from audit.actor import Actor, Ref
 from recordings import keys
@@ -30,6 +30,7 @@ from vault.kms.models import Kek, KekState, Master
 COUNTED_UP_TO = 10_000
 
 _MONTH_KEY = re.compile(r"(audio|fields)-(\d{4}-\d{2})")
+_TRAIL_KEY = re.compile(r"trail-(\d{4}-\d{2})")
 
 log = structlog.get_logger("recordings.keks")
 
@@ -79,6 +80,12 @@ def month_of(name: str) -> str:
     """Return the month a key is for; empty for one that belongs to no month."""
     match = _MONTH_KEY.fullmatch(name)
     return match.group(2) if match else ""
+
+
+def is_of_removed_month(name: str) -> bool:
+    """Say whether a key is the trail's for a month whose events are gone."""
+    match = _TRAIL_KEY.fullmatch(name)
+    return match is not None and months.is_removed(match.group(1))
 
 
 def require(name: str) -> Kek:
@@ -153,7 +160,7 @@ def check_may_end(name: str) -> Kek:
     :raises KeyLivesOn: if anything that is kept needs it.
     :raises KeyNotInUse: if it was closed before.
     """
-    if not month_of(name):
+    if not month_of(name) and not is_of_removed_month(name):
         raise KeyIsNoMonths
     # First the work, then the key, as the work itself does: else the two could wait for each other.
     list(KeyWork.objects.select_for_update().filter(kek=name, finished_at__isnull=True))

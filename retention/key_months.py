@@ -103,8 +103,7 @@ def destroy_passed(*, actor: Actor) -> int:
     """
     at = clock_guard.check(actor=actor)
     for kek in Kek.objects.filter(state=KekState.ACTIVE).order_by("pk"):
-        month = keks.month_of(kek.name)
-        if not month or _end_of_month(month) + GRACE > at or not keks.lives_on(kek.name).is_empty:
+        if not _has_passed(kek.name, at) or not keks.lives_on(kek.name).is_empty:
             continue
         try:
             with transaction.atomic(durable=True):
@@ -116,6 +115,12 @@ def destroy_passed(*, actor: Actor) -> int:
 
 
 _OPEN = frozenset({keys.kek_for_audio(keys.OPEN_MONTH), keys.kek_for_fields(keys.OPEN_MONTH)})
+
+
+def _has_passed(name: str, at: datetime) -> bool:
+    """Say whether a key's month is over: the trail's when its events were removed."""
+    month = keks.month_of(name)
+    return _end_of_month(month) + GRACE <= at if month else keks.is_of_removed_month(name)
 
 
 def _months(first: datetime, last: datetime) -> Iterator[str]:

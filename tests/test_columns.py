@@ -41,7 +41,7 @@ SORTED: dict[str, Sorted] = {
     ),
     "access.User": Sorted(
         clear="email name language",
-        none="password last_login id role is_active invited_at disabled_at",
+        none="password last_login id role is_active invited_at disabled_at forgotten_at",
     ),
     "approvals.Approval": Sorted(
         sealed="reason_sealed words_sealed",

@@ -47,6 +47,8 @@ SCHEDULE: dict[str, int] = {
     "audit.make_partitions": 86_400,
     "audit.anchor": min(settings.SWEEP_SECONDS, 60),
     "audit.watch": 15,
+    "audit.forget_days": 86_400,
+    "audit.remove_months": 21_600,
     "access.forget_expired_sessions": 3600,
     "approvals.expire": 300,
     "kms.keep_tokens": 1200,

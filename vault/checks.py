@@ -29,7 +29,7 @@ def refuse_to_start() -> None:
 
     :raises ImproperlyConfigured: naming every variable that is wrong.
     """
-    if wrong := [*connections_are_encrypted(), *the_store_is_named()]:
+    if wrong := [*connections_are_encrypted(), *the_store_is_named(), *the_trail_is_kept()]:
         raise ImproperlyConfigured(" ".join(str(message.msg) for message in wrong))
 
 
@@ -123,3 +123,14 @@ def the_store_is_named(**kwargs: Any) -> list[CheckMessage]:
     if settings.STORE_KIND not in {"s3", "directory"}:
         return [Error("STORE_KIND must be s3 or directory.", id="vault.E022")]
     return []
+
+
+@register(Tags.security)
+def the_trail_is_kept(**kwargs: Any) -> list[CheckMessage]:
+    """Refuse a trail that is gone before anybody can ask about it."""
+    found: list[CheckMessage] = []
+    if settings.AUDIT_KEEP_MONTHS < 12:
+        found.append(Error("AUDIT_KEEP_MONTHS must be 12 or more.", id="vault.E030"))
+    if settings.AUDIT_ADDRESS_DAYS < 1:
+        found.append(Error("AUDIT_ADDRESS_DAYS must be 1 or more.", id="vault.E031"))
+    return found

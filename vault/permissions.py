@@ -39,6 +39,8 @@ class Permission(StrEnum):
     PEOPLE_READ = "people:read"
     PEOPLE_MANAGE = "people:manage"
     ROLE_DECIDE = "role:decide"
+    PERSON_FORGET = "person:forget"  # asking for it: it cannot be undone
+    PERSON_FORGET_DECIDE = "person:forget-decide"
     APPROVAL_READ = "approval:read"
     TOKEN_MANAGE = "token:manage"  # noqa: S105 - the name of a permission, not a secret
     SETTINGS_READ = "settings:read"

@@ -295,6 +295,11 @@ KMS_AWS_DELETION_DAYS = env.integer("KMS_AWS_DELETION_DAYS", default=7)  # from 
 AUDIT_ORIGIN = env.text("AUDIT_ORIGIN", default="callvault.example/trail")
 AUDIT_KEY = env.text("AUDIT_KEY", default="")  # Ed25519 seed, base64; for the sequencer alone
 AUDIT_PUBLIC_KEY = env.text("AUDIT_PUBLIC_KEY", default="")  # its public half, for everybody else
+# How long the trail is kept, in whole months: NEN 7513 asks for five years at least. And how long the addresses of
+# visitors whom nobody knows.
+AUDIT_KEEP_MONTHS = env.integer("AUDIT_KEEP_MONTHS", default=60)
+AUDIT_ADDRESS_DAYS = env.integer("AUDIT_ADDRESS_DAYS", default=90)
+
 # Places out of the operator's reach that checkpoints are brought to; docs/guides/anchors.md.
 WITNESSES = env.items("WITNESSES", default=())  # "KEY URL", several separated by commas
 AUDIT_ANCHOR_MAIL = env.items("AUDIT_ANCHOR_MAIL", default=())

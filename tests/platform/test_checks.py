@@ -8,6 +8,7 @@ import sys
 
 import pytest
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.test import override_settings
 
 from vault import checks
@@ -101,6 +102,15 @@ def test_what_leads_the_database_driver_elsewhere_is_refused(monkeypatch, variab
         "DATABASE_OWNER_URL",
         "DATABASE_SEQUENCER_URL",
     ]
+
+
+@pytest.mark.parametrize(("name", "value"), [("AUDIT_KEEP_MONTHS", 11), ("AUDIT_ADDRESS_DAYS", 0)])
+def test_a_trail_that_is_not_kept_is_refused_also_in_a_trial(settings, name, value):
+    setattr(settings, name, value)
+    settings.TRIAL = True
+
+    with pytest.raises(ImproperlyConfigured, match=name):
+        checks.refuse_to_start()
 
 
 def test_a_trial_may_do_as_it_likes():

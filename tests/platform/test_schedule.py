@@ -31,6 +31,8 @@ def test_what_the_vault_promises_to_do_by_itself_is_scheduled():
         "recordings.drop_stale_intakes",
         "recordings.move_keys",
         "audit.make_partitions",
+        "audit.forget_days",
+        "audit.remove_months",
         "audit.run_exports",
         "audit.run_checks",
         "audit.expire_exports",

@@ -6,7 +6,7 @@ Secrets are never here in clear: passwords as Argon2, invitations and tokens as 
 from __future__ import annotations
 
 import uuid
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.postgres.fields import ArrayField
@@ -18,6 +18,11 @@ from django.utils.translation import gettext_lazy as _
 from vault import clock
 from vault.access.roles import PEOPLES_ROLES, Role
 from vault.errors import Missing
+
+if TYPE_CHECKING:
+    from django.utils.functional import _StrPromise as LazyText
+
+FORGOTTEN = _("Somebody forgotten")
 
 
 class NoSuchPerson(Missing):
@@ -85,12 +90,24 @@ ROLE_NAMES = {
 }
 
 
+class NameField(models.CharField):  # type: ignore[type-arg]
+    """A person's name; who was forgotten has none, and whoever reads it is told so in their language."""
+
+    def from_db_value(self, value: str | None, *_args: object) -> str | LazyText | None:
+        """Return the name, or that it was forgotten."""
+        return FORGOTTEN if value == "" else value
+
+    def get_prep_value(self, value: object) -> object:
+        """Keep the place of a forgotten name empty."""
+        return "" if value is FORGOTTEN else super().get_prep_value(value)
+
+
 class User(AbstractBaseUser):
-    """A person who signs in. Personal data: email, name, language."""
+    """A person who signs in. Personal data: email, name, language; all of it gone when forgotten."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     email = models.EmailField(_("e-mail address"), max_length=254, unique=True)
-    name = models.CharField(_("name"), max_length=120)
+    name = NameField(_("name"), max_length=120)
     role = models.CharField(
         _("role"), max_length=16, choices=[(role.value, ROLE_NAMES[role]) for role in PEOPLES_ROLES]
     )
@@ -98,6 +115,7 @@ class User(AbstractBaseUser):
     is_active = models.BooleanField(_("may sign in"), default=True)
     invited_at = models.DateTimeField(default=clock.now)  # when the last link was made
     disabled_at = models.DateTimeField(null=True)
+    forgotten_at = models.DateTimeField(null=True)
     teams: models.ManyToManyField[Team, Membership] = models.ManyToManyField(
         "Team", through="Membership", related_name="people"
     )
@@ -119,14 +137,19 @@ class User(AbstractBaseUser):
                 condition=Q(is_active=True, disabled_at__isnull=True)
                 | Q(is_active=False, disabled_at__isnull=False),
             ),
+            models.CheckConstraint(
+                name="only_who_was_forgotten_has_no_name",
+                condition=Q(forgotten_at__isnull=True) & ~Q(name="")
+                | Q(forgotten_at__isnull=False, name="", is_active=False),
+            ),
         ]
 
     def __str__(self) -> str:
-        return self.name
+        return str(self.name)
 
     def get_full_name(self) -> str:
         """Return the name; Django and allauth ask for it."""
-        return self.name
+        return str(self.name)
 
 
 class Team(models.Model):

@@ -33,7 +33,14 @@ from vault.access.invitations import Invited
 from vault.access.models import ROLE_NAMES, ServiceToken, SignIn, Team, User
 from vault.access.reading import record_page
 from vault.access.roles import Role
-from vault.access.second_person import GRANT_ROLE, LET_IN, PRIVILEGED, RENEW_SIGN_IN, NeedsSecondPerson
+from vault.access.second_person import (
+    FORGET,
+    GRANT_ROLE,
+    LET_IN,
+    PRIVILEGED,
+    RENEW_SIGN_IN,
+    NeedsSecondPerson,
+)
 from vault.access.tokens import MadeToken
 from vault.errors import Conflict, Invalid
 from vault.permissions import Permission
@@ -297,13 +304,20 @@ def _render_person(
         "factors": factors.factors_of(person),
         "sign_ins": _sign_ins(person),
         "is_self": actor.id == person.pk,
-        "may_manage": actor.may(MANAGE),
+        "may_manage": actor.may(MANAGE) and person.forgotten_at is None,
         "may_read_trail": actor.may(Permission.AUDIT_READ),
+        "forget_url": _forget_url(person, actor),
         "is_privileged": person.role in PRIVILEGED,
         "role_form": role_form or ChangeRole(initial={"role": person.role}),
         "teams_form": teams_form or ChangeTeams(initial={"teams": teams}),
     }
     return render(request, "access/person.html", context)
+
+
+def _forget_url(person: User, actor: Actor) -> str:
+    """Return where forgetting the person is asked for; empty where that is not possible."""
+    is_left = not person.is_active and person.forgotten_at is None
+    return _asking(FORGET, person.pk) if is_left and actor.may(Permission.PERSON_FORGET) else ""
 
 
 def _show_secret(request: HttpRequest, made: MadeToken) -> HttpResponse:

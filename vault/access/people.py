@@ -26,7 +26,7 @@ from vault.access.invitations import Invited
 from vault.access.models import Membership, NoSuchPerson, Team, User
 from vault.access.roles import PEOPLES_ROLES, Role
 from vault.access.second_person import check_alone
-from vault.errors import Conflict, Invalid
+from vault.errors import Conflict, Invalid, gettext_noop
 
 
 class EmailTaken(Conflict):
@@ -57,6 +57,13 @@ class PersonDisabled(Conflict):
     """The account may not sign in."""
 
     code = "person-disabled"
+
+
+class PersonForgotten(Conflict):
+    """Nobody stands behind the account any more."""
+
+    code = "person-forgotten"
+    title = gettext_noop("This person was forgotten; the account cannot be used again")
 
 
 @transaction.atomic(durable=True)
@@ -320,7 +327,7 @@ def _said_by(actor: Actor, **names: str) -> list[Personal]:
 
 
 def _lock(person_id: UUID) -> User:
-    return User.objects.select_for_update().require(person_id)
+    return _standing(User.objects.select_for_update().require(person_id))
 
 
 def _lock_with_administrators(person_id: UUID) -> tuple[User, bool]:
@@ -334,7 +341,14 @@ def _lock_with_administrators(person_id: UUID) -> tuple[User, bool]:
     if person is None:
         raise NoSuchPerson
     others = [user for user in locked if user.pk != person_id]
+    _standing(person)
     return person, person.role == Role.ADMINISTRATOR and person.is_active and not others
+
+
+def _standing(person: User) -> User:
+    if person.forgotten_at is not None:
+        raise PersonForgotten
+    return person
 
 
 def _ref(person: User) -> Ref:

@@ -53,6 +53,8 @@ ROLES_ALLOWED: dict[Permission, frozenset[Role]] = {
     Permission.PEOPLE_MANAGE: frozenset({M}),
     # Decides, as a second person, on what an administrator asks for about a DPO's or administrator's account.
     Permission.ROLE_DECIDE: frozenset({D, M}),
+    Permission.PERSON_FORGET: frozenset({D}),
+    Permission.PERSON_FORGET_DECIDE: frozenset({D, M}),
     Permission.APPROVAL_READ: frozenset({D, M}),  # those who may ask for, or decide on, anything
     Permission.TOKEN_MANAGE: frozenset({M}),
     Permission.SETTINGS_READ: frozenset({D, M}),

@@ -14,6 +14,7 @@ from vault.errors import Forbidden, gettext_noop
 GRANT_ROLE = "account.role"
 RENEW_SIGN_IN = "account.sign-in"
 LET_IN = "account.enable"
+FORGET = "account.forget"
 
 PRIVILEGED = frozenset({Role.DPO, Role.ADMINISTRATOR})
 

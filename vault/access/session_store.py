@@ -10,8 +10,9 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from django.contrib.auth import SESSION_KEY
 from django.contrib.sessions.backends.db import SessionStore as DatabaseStore
 from django.contrib.sessions.base_session import AbstractBaseSession
 from django.contrib.sessions.models import Session
@@ -20,6 +21,9 @@ from django.utils.crypto import salted_hmac
 from vault import clock
 from vault.crypto import fields
 from vault.crypto.errors import NotAuthentic, UnknownFormat
+
+if TYPE_CHECKING:
+    from vault.access.models import User
 
 
 class SessionStore(DatabaseStore):
@@ -38,14 +42,10 @@ class SessionStore(DatabaseStore):
         row = self._get_session_from_db()
         if row is None:
             return {}
-        try:
-            contents: dict[str, Any] = json.loads(
-                fields.open_field(_key(), base64.b64decode(row.session_data), _place(row.session_key))
-            )
-        except (NotAuthentic, UnknownFormat, ValueError):
+        contents = _open(row)
+        if contents is None:
             self._session_key = None
-            return {}
-        return contents
+        return contents or {}
 
     def create_model_instance(self, data: dict[str, Any]) -> AbstractBaseSession:
         """Return the row to write, sealed."""
@@ -66,6 +66,28 @@ class SessionStore(DatabaseStore):
         key = self.session_key if session_key is None else session_key
         if key is not None:
             Session.objects.filter(session_key=_hashed(key)).delete()
+
+
+def delete_all_of(user: User) -> int:
+    """Forget every session that belongs to an account, in the caller's transaction; return how many."""
+    owner = str(user.pk)
+    theirs = [
+        row.session_key
+        for row in Session.objects.iterator(chunk_size=500)
+        if (_open(row) or {}).get(SESSION_KEY) == owner
+    ]
+    return Session.objects.filter(session_key__in=theirs).delete()[0]
+
+
+def _open(row: AbstractBaseSession) -> dict[str, Any] | None:
+    """Return a row's contents; None for what cannot be opened."""
+    try:
+        contents: dict[str, Any] = json.loads(
+            fields.open_field(_key(), base64.b64decode(row.session_data), _place(row.session_key))
+        )
+    except (NotAuthentic, UnknownFormat, ValueError):
+        return None
+    return contents
 
 
 def _hashed(session_key: str | None) -> str:

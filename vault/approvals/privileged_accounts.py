@@ -1,5 +1,5 @@
-"""What an administrator does not do alone to an account: grant the DPO's or an administrator's role, and renew
-or give back the access of somebody who has one.
+"""What nobody does alone to an account: grant the DPO's or an administrator's role, renew or give back the access
+of somebody who has one, and forget somebody who has left.
 """
 
 from __future__ import annotations
@@ -16,13 +16,14 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from audit.actor import Actor, Ref
-from vault.access import factors, pages, people
+from audit.subjects import Subject
+from vault.access import factors, forgetting, pages, people
 from vault.access.invitations import Invited
 from vault.access.models import ROLE_NAMES, NoSuchPerson, User
-from vault.access.people import PersonDisabled
+from vault.access.people import PersonDisabled, PersonForgotten
 from vault.access.roles import Role
-from vault.access.second_person import GRANT_ROLE, LET_IN, PRIVILEGED, RENEW_SIGN_IN
-from vault.approvals import kinds
+from vault.access.second_person import FORGET, GRANT_ROLE, LET_IN, PRIVILEGED, RENEW_SIGN_IN
+from vault.approvals import kinds, words
 from vault.approvals.errors import ParametersInvalid, SecondPersonNotNeeded
 from vault.approvals.kinds import CarriedOut, Described, Kind, Line
 from vault.approvals.models import Approval
@@ -39,7 +40,7 @@ class SignInRenewed(Conflict):
 
 def register() -> None:
     """Make these kinds known."""
-    for kind in (GrantRole(), RenewSignIn(), LetIn()):
+    for kind in (GrantRole(), RenewSignIn(), LetIn(), ForgetPerson()):
         kinds.register(kind)
 
 
@@ -52,6 +53,10 @@ class _OfAccount(Kind):
     def ref(self, asked: Approval) -> Ref:
         """Return the account."""
         return Ref("account", asked.target_id)
+
+    def subject(self, asked: Approval) -> Subject:
+        """Forget the words with whose account it is: they speak of that person."""
+        return Subject.account(_person_id(asked))
 
     def describe(self, asked: Approval, *, reader: Actor, now: datetime) -> Described:
         """Say whose account, and how it stands: whoever decides may see people."""
@@ -148,6 +153,8 @@ class LetIn(_OfAccount):
         """Refuse for an account that may sign in, and for one that needs no second person."""
         _check_no_parameters(asked)
         person = User.objects.select_for_update().require(_person_id(asked))
+        if person.forgotten_at is not None:
+            raise PersonForgotten
         if person.is_active:
             raise SecondPersonNotNeeded(_("The account may sign in already."))
         _check_privileged(person)
@@ -155,6 +162,31 @@ class LetIn(_OfAccount):
     def carry_out(self, asked: Approval, prepared: Any, *, actor: Actor, now: datetime) -> User:
         """Let them in."""
         return people.let_in(_person_id(asked), actor=actor, now=now, approval=asked.pk)
+
+
+class ForgetPerson(_OfAccount):
+    """Forget somebody who has left."""
+
+    code = FORGET
+    title = gettext_lazy("Forget a person")
+    explanation = gettext_lazy(
+        "Approving removes this person's name, e-mail address, sessions, devices and second factors for good, and"
+        " destroys the keys that open what the trail says of them: also in every backup without those keys. What"
+        " they did stays in the trail as somebody forgotten, and every proof still holds. Nobody can undo it."
+    )
+    ask = Permission.PERSON_FORGET
+    decide = Permission.PERSON_FORGET_DECIDE
+
+    def check(self, asked: Approval, *, asker: Actor) -> None:
+        """Refuse for an account that may sign in, and for somebody who is forgotten already."""
+        _check_no_parameters(asked)
+        forgetting.check_forgetting(_person_id(asked))
+
+    def carry_out(self, asked: Approval, prepared: Any, *, actor: Actor, now: datetime) -> User:
+        """Forget them, and what was said of them and by them."""
+        person_id = _person_id(asked)
+        words.forget_person(person_id)
+        return forgetting.forget_person(person_id, actor=actor, now=now, approval=asked.pk)
 
 
 def _person_id(asked: Approval) -> UUID:

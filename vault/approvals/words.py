@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from uuid import UUID
+
+from django.db.models import Q
 
 from audit import subjects, trail
 from audit.actions import Action
@@ -60,6 +63,13 @@ def words_of(asked: Approval) -> str:
 def forget(kind: str, targets: Iterable[str]) -> None:
     """Empty what was said about targets that are erased, in the caller's transaction."""
     Approval.objects.filter(kind=kind, target_id__in=targets).update(reason_sealed=b"", words_sealed=b"")
+
+
+def forget_person(account_id: UUID) -> None:
+    """Empty what somebody has said, and what was said about their account, in the caller's transaction."""
+    about = Q(target_id=str(account_id))
+    Approval.objects.filter(about | Q(asked_by=account_id)).update(reason_sealed=b"")
+    Approval.objects.filter(about | Q(decided_by=account_id)).update(words_sealed=b"")
 
 
 def _open(asked: Approval, column: str, sealed: bytes | memoryview) -> str:

@@ -1,0 +1,108 @@
+"""Check the addenda of some events: each is there and opens, or an event says why it does not."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from django.utils.translation import gettext as _
+
+from audit import subjects
+from audit.actions import Action
+from audit.models import Addendum, AuditEvent, Leaf, SubjectKey
+
+# How long another process may have sealed with a key that it had in memory when the subject was forgotten.
+REMEMBERED_FOR = timedelta(minutes=1)
+_BESIDE = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class _Promised:
+    """An addendum as an entry promises it."""
+
+    index: int
+    at: datetime
+    digest: bytes
+    subject: str
+
+    @property
+    def month(self) -> str:
+        """The month whose master its key stands under."""
+        return f"{self.at.astimezone(UTC):%Y-%m}"
+
+
+def check_addenda(
+    events: Sequence[tuple[int, AuditEvent]], *, removed_months: Collection[str]
+) -> Iterator[str]:
+    """Yield what is wrong with the addenda of these events, given with their places in the tree.
+
+    :param removed_months: the months that were removed from the trail, whose keys went with them.
+    """
+    promised = [
+        _Promised(index, event.occurred_at, bytes.fromhex(one["sha256"]), one["subject"])
+        for index, event in events
+        for one in event.body.get("addenda", ())
+    ]
+    expected = [one for one in promised if one.month not in removed_months]
+    rows = _rows(event for _index, event in events)
+    there = set(
+        SubjectKey.objects.filter(id__in={row.key_id for row in rows.values()}).values_list("id", flat=True)
+    )
+    keys = subjects.open_keys(there)
+    blank = []
+    for one in expected:
+        row = rows.get(one.digest)
+        if row is None:
+            yield _("The addendum of event %(index)d about %(subject)s is gone.") % _named(one)
+        elif row.key_id not in there:
+            blank.append(one)
+        elif row.key_id not in keys:
+            yield _("The month's key of the addendum of event %(index)d about %(subject)s is gone.") % _named(
+                one
+            )
+        else:
+            raw = subjects.open_sealed(keys[row.key_id], bytes(row.sealed), one.digest)
+            if raw is None or hashlib.sha256(raw).digest() != one.digest:
+                yield _("The addendum of event %(index)d about %(subject)s is not what was sealed.") % _named(
+                    one
+                )
+    forgotten = _forgotten(blank)
+    for one in blank:
+        if not any(
+            one.index < index or one.at <= at + REMEMBERED_FOR for index, at in forgotten[one.subject]
+        ):
+            yield _(
+                "The key of the addendum of event %(index)d about %(subject)s is gone, and no event says that it was"
+                " forgotten."
+            ) % _named(one)
+
+
+def _rows(events: Iterator[AuditEvent]) -> dict[bytes, Addendum]:
+    found = {event.id: event.recorded_at for event in events}
+    if not found:
+        return {}
+    moments = found.values()
+    rows = Addendum.objects.filter(
+        event_id__in=found, recorded_at__range=(min(moments) - _BESIDE, max(moments) + _BESIDE)
+    )
+    return {bytes(row.digest): row for row in rows}
+
+
+def _forgotten(blank: Sequence[_Promised]) -> Mapping[str, list[tuple[float, datetime]]]:
+    """Return when each of the subjects was forgotten, and where that stands in the tree: its end, if nowhere yet."""
+    wanted = {one.subject.partition(":")[2] for one in blank}
+    found = list(AuditEvent.objects.filter(action=Action.TRAIL_FORGOTTEN.value, target_id__in=wanted))
+    leaves = Leaf.objects.filter(event_id__in=[event.id for event in found])
+    places = dict(leaves.values_list("event_id", "index"))
+    told: defaultdict[str, list[tuple[float, datetime]]] = defaultdict(list)
+    for event in found:
+        place = places.get(event.id, float("inf"))
+        told[f"{event.target_kind}:{event.target_id}"].append((place, event.occurred_at))
+    return told
+
+
+def _named(one: _Promised) -> dict[str, object]:
+    return {"index": one.index, "subject": one.subject}
