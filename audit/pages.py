@@ -162,7 +162,7 @@ def show_check(request: HttpRequest) -> HttpResponse:
     """Show how far the newest check is, or what it found; asked again and again while one is under way."""
     context = {**_check(), "is_polled": True}
     if not context["is_checking"]:
-        context |= _state_of_trail()
+        context |= state.state_of_trail()
     return render(request, "audit/_check.html", context)
 
 
