@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import chain
 from typing import Any
@@ -18,9 +18,10 @@ from django.conf import settings
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from audit import checkpoints, log_key, trail
+from audit import checkpoints, log_key, stray_rows, trail
 from audit.actions import Action
 from audit.actor import Actor, Ref
+from audit.anchors import witnesses
 from audit.models import Anchor, AuditEvent, Checkpoint, Leaf, Tile
 from audit.tree import TILE_WIDTH, Edge, FullTile, leaf_hash
 from audit.tree_head import CheckpointRefused, TreeHead, open_checkpoint
@@ -102,34 +103,38 @@ def _findings(checkpoint: Checkpoint, on_progress: Callable[[int], None]) -> Ite
         on_progress(first + len(leaves))
     yield from _check_signature(checkpoint, edge)
     yield from _check_reach()
+    yield from stray_rows.find_stray_rows(checkpoint)
 
 
 def _check_anchors(first: int, leaves: list[Leaf], edge: Edge) -> Iterator[str]:
-    """Compare the tree with what was anchored outside at the sizes that these leaves reach."""
+    """Compare the tree with what witnesses have cosigned at the sizes that these leaves reach.
+
+    Where else a checkpoint was brought to, the database holds no evidence of: that is compared outside.
+    """
     hashes = [bytes(leaf.hash) for leaf in leaves]
     grown = None
-    for anchor in Anchor.objects.filter(size__gt=first, size__lte=first + len(hashes)).order_by("size", "pk"):
+    reached = Anchor.objects.filter(kind=witnesses.KIND, size__gt=first, size__lte=first + len(hashes))
+    known = {witness.name: witness for witness in witnesses.configured()}
+    for anchor in reached.order_by("size", "pk"):
+        if anchor.place not in known:
+            continue
         grown = grown or copy.deepcopy(edge)
         grown.append(hashes[grown.size - first : anchor.size - first])
-        said = {"size": anchor.size, "kind": anchor.kind}
-        try:
-            head = _anchored(anchor)
-        except (NoteRefused, CheckpointRefused):
-            yield _("The anchor (%(kind)s) of %(size)d events does not bear the log's signature.") % said
-            continue
-        if head and (head.size, head.root) != (grown.size, grown.root()):
+        said = {"size": anchor.size, "place": anchor.place}
+        head = TreeHead(settings.AUDIT_ORIGIN, grown.size, grown.root())
+        if not _is_cosigned(anchor, head, known[anchor.place]):
             yield (
-                _("The events do not lead to the root that was anchored (%(kind)s) at %(size)d events.")
-                % said
+                _("The events do not lead to what the witness %(place)s cosigned at %(size)d events.") % said
             )
 
 
-def _anchored(anchor: Anchor) -> TreeHead | None:
-    """Return what an anchor's evidence states; None where the evidence is no checkpoint."""
-    text = bytes(anchor.evidence).decode(errors="replace")
-    if not text.startswith(f"{settings.AUDIT_ORIGIN}\n"):
-        return None
-    return open_checkpoint(text, [log_key.verifier()], origin=settings.AUDIT_ORIGIN)
+def _is_cosigned(anchor: Anchor, head: TreeHead, witness: witnesses.Witness) -> bool:
+    """Say whether a cosignature holds over this head, under the name of the log then or now."""
+    origins = {head.origin}
+    if note := Checkpoint.objects.filter(size=anchor.size).values_list("note", flat=True).first():
+        origins.add(note.split("\n", 1)[0])
+    evidence = bytes(anchor.evidence).decode(errors="replace")
+    return any(witness.has_cosigned(replace(head, origin=origin).text(), evidence) for origin in origins)
 
 
 def _check_batch(
@@ -146,9 +151,9 @@ def _check_batch(
     found = (
         AuditEvent.objects.filter(id__in=ids, recorded_at__range=(min(moments), max(moments))) if ids else ()
     )
-    rows = {event.id: event for event in found}
+    by_id = {event.id: event for event in found}
     for leaf in leaves:
-        event = rows.get(leaf.event_id)
+        event = by_id.get(leaf.event_id)
         if event is None:
             yield _("Event %(index)d is gone.") % {"index": leaf.index}
             continue
@@ -225,7 +230,7 @@ def _check_signature(checkpoint: Checkpoint, edge: Edge) -> Iterator[str]:
 
 def _check_reach() -> Iterator[str]:
     """Compare how far the anchors and the trail reach, both as they are now: the trail may have grown meanwhile."""
-    anchor, newest = checkpoints.newest_anchor(), checkpoints.newest()
+    anchor, newest = Anchor.objects.order_by("-size", "-pk").first(), checkpoints.newest()
     if anchor and newest and anchor.size > newest.size:
         yield _("An anchor (%(kind)s) covers %(size)d events, and the newest checkpoint %(count)d.") % {
             "kind": anchor.kind,

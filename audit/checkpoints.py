@@ -29,10 +29,5 @@ def of_this_origin() -> QuerySet[Checkpoint]:
 def given_out(checkpoint: Checkpoint) -> str:
     """Return a checkpoint as it is handed out: with one cosignature of each witness that saw it."""
     anchors = Anchor.objects.filter(kind=witnesses.KIND, size=checkpoint.size).order_by("pk")
-    lines = {anchor.place: bytes(anchor.evidence).decode().splitlines(True)[-1] for anchor in anchors}
+    lines = {anchor.place: bytes(anchor.evidence).decode() for anchor in anchors}
     return checkpoint.note + "".join(lines.values())
-
-
-def newest_anchor() -> Anchor | None:
-    """Return the newest evidence outside the operator's reach; None if there is none."""
-    return Anchor.objects.order_by("-size", "-pk").first()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from functools import reduce
@@ -17,12 +17,14 @@ from django.db.models import Q, QuerySet
 from audit import subjects
 from audit.actions import GROUPS, Action, Outcome
 from audit.ids import first_uuid
-from audit.models import Addendum, AuditEvent, Leaf, Lookup
+from audit.models import Addendum, AuditEvent, Leaf, Lookup, RemovedMonth
 from audit.traces import Traces
 from vault.errors import Missing, gettext_noop
 
 PAGE = 50
 MOST_COUNTED = 10_000
+_BATCH = 500
+_TARGETS_AT_ONCE = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +80,18 @@ class EventFilters:
         """Return those of the events that are looked for."""
         return events.filter(reduce(or_, self.arms()))
 
-    def arms(self) -> list[Q]:
+    def arms(self, *, most: int | None = None) -> list[Q]:
         """Return conditions any one of which is enough, each of which an index answers by itself.
 
         Together in one query they would make the database read the whole table.
+
+        :param most: how many events are counted at most. Where nothing else is looked for, no more lookups than that
+            are followed: the database would rather read the whole table.
         """
         common = self._common()
-        ways = [self._ways_to_person(), *map(_ways_to_trace, self.traces)]
+        is_alone = not common and self.person_id is None and len(self.traces) == 1
+        traces = (_ways_to_trace(trace, most if is_alone else None) for trace in self.traces)
+        ways = [self._ways_to_person(), *traces]
         return [reduce(and_, way, common) for way in product(*filter(None, ways))]
 
     def _common(self) -> Q:
@@ -183,10 +190,72 @@ def find_events(
     )
 
 
+def read_about(
+    kind: str,
+    ids: Sequence[str],
+    actions: Collection[Action],
+    *,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    with_people: bool = False,
+) -> Iterator[Told]:
+    """Yield every event with these actions about these targets, some hundreds of targets at a time; of each, by time.
+
+    :param with_people: whether addenda are opened, too; the caller then has somebody's ground for it.
+    """
+    for start in range(0, len(ids), _TARGETS_AT_ONCE):
+        wanted = AuditEvent.objects.filter(
+            target_kind=kind, target_id__in=ids[start : start + _TARGETS_AT_ONCE], action__in=actions
+        )
+        yield from _in_batches(EventFilters(since=since, until=until).apply(wanted), with_people)
+
+
+def read_by(
+    actor_id: UUID,
+    actions: Collection[Action],
+    *,
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> Iterator[Told]:
+    """Yield every event of somebody with these actions, by time."""
+    filters = EventFilters(actor_id=actor_id, since=since, until=until)
+    yield from _in_batches(filters.apply(AuditEvent.objects.filter(action__in=actions)))
+
+
+def read_by_value(
+    field: str,
+    value: str,
+    actions: Collection[Action],
+    *,
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> Iterator[Told]:
+    """Yield every event with these actions that is found by a value which stands nowhere in clear, by time."""
+    found = Lookup.objects.filter(value__in=subjects.lookups(field, value)).values("event_id")
+    wanted = AuditEvent.objects.filter(id__in=found, action__in=actions)
+    yield from _in_batches(EventFilters(since=since, until=until).apply(wanted))
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """What of its history the trail still holds: since when, and which months went by policy."""
+
+    since: datetime | None
+    removed_months: tuple[str, ...]
+
+
+def coverage() -> Coverage:
+    """Return what the trail can still tell."""
+    first = AuditEvent.objects.order_by("id").values_list("occurred_at", flat=True).first()
+    removed = RemovedMonth.objects.order_by("month").values_list("month", flat=True)
+    return Coverage(first, tuple(removed))
+
+
 def count_events(filters: EventFilters) -> int:
     """Return how many events match, counting no further than one above ``MOST_COUNTED``."""
     first, *others = (
-        AuditEvent.objects.filter(arm).order_by().values("id")[: MOST_COUNTED + 1] for arm in filters.arms()
+        AuditEvent.objects.filter(arm).order_by().values("id")[: MOST_COUNTED + 1]
+        for arm in filters.arms(most=MOST_COUNTED + 1)
     )
     return min(first.union(*others).count() if others else first.count(), MOST_COUNTED + 1)
 
@@ -220,13 +289,12 @@ def tell(events: Iterable[AuditEvent]) -> list[Told]:
     sealed = {bytes(row.digest): row for row in Addendum.objects.filter(event_id__in=told)}
     keys = subjects.open_keys(row.key_id for row in sealed.values())
     for one in told.values():
-        for promised in one.event.body.get("addenda", ()):
-            digest = bytes.fromhex(promised["sha256"])
+        for digest, subject in _promised(one.event):
             row = sealed.get(digest)
             key = keys.get(row.key_id) if row else None
             raw = subjects.open_sealed(key, bytes(row.sealed), digest) if row and key else None
             fields = json.loads(raw)["fields"] if raw else None
-            one.addenda.append(AddendumTold(promised["subject"], digest, raw, fields))
+            one.addenda.append(AddendumTold(subject, digest, raw, fields))
     return list(told.values())
 
 
@@ -238,10 +306,29 @@ def _nearest(filters: EventFilters, bound: Q, order: str, limit: int) -> list[Au
     return [found[key] for key in sorted(found, reverse=order.startswith("-"))[:limit]]
 
 
-def _ways_to_trace(trace: Traces) -> list[Q]:
+def _ways_to_trace(trace: Traces, most: int | None) -> list[Q]:
     values = [bytes.fromhex(value) for value in trace.lookups]
-    listed = Q(id__in=Lookup.objects.filter(value__in=values).values("event_id"))
+    listed = Q(id__in=Lookup.objects.filter(value__in=values).values("event_id")[:most])
     return [listed, Q(target_id__in=trace.targets)] if trace.targets else [listed]
+
+
+def _promised(event: AuditEvent) -> list[tuple[bytes, str]]:
+    """Return digest and subject of each addendum of an event; none where somebody damaged the entry."""
+    try:
+        return [
+            (bytes.fromhex(part["sha256"]), str(part["subject"])) for part in event.body.get("addenda", ())
+        ]
+    except (ValueError, KeyError, TypeError):
+        return []
+
+
+def _in_batches(events: QuerySet[AuditEvent], with_people: bool = False) -> Iterator[Told]:
+    after = UUID(int=0)
+    while batch := list(events.filter(id__gt=after).order_by("id")[:_BATCH]):
+        yield from tell(batch) if with_people else map(Told, batch)
+        if len(batch) < _BATCH:
+            return
+        after = batch[-1].id
 
 
 def _in_group(group: str) -> Q:

@@ -20,7 +20,7 @@ from django.db.models import Q
 from audit import checkpoints, events, log_key, package, trail
 from audit.actions import Action
 from audit.actor import Actor, Ref
-from audit.anchors.work import anchor_now
+from audit.anchors import work as anchoring
 from audit.events import EventFilters
 from audit.models import Checkpoint, Export, ExportState, Leaf
 from audit.shapes.formats import FORMATS
@@ -210,7 +210,7 @@ def _make(export: Export, now: datetime) -> bool:
     if export.state == ExportState.FAILED or checkpoint is None:
         return False
     # The checkpoint that fixes the package is to carry the witnesses' cosignatures.
-    anchor_now(checkpoint, actor=Actor.system("task:audit.run_exports"), now=now)
+    anchoring.anchor_now(checkpoint, actor=Actor.system("task:audit.run_exports"), now=now)
     filters = EventFilters.from_row(export.filters)
     order = package.Order(
         export_id=str(export.id),

@@ -50,9 +50,12 @@ class AuditEvent(models.Model):
 
     @cached_property
     def body(self) -> dict[str, Any]:
-        """The entry, parsed."""
-        parsed: dict[str, Any] = json.loads(bytes(self.entry))
-        return parsed
+        """The entry, parsed; empty where somebody damaged it, so that what is left can still be read and exported."""
+        try:
+            parsed = json.loads(bytes(self.entry))
+        except ValueError:
+            return {}
+        return parsed if isinstance(parsed, dict) else {}
 
     @property
     def target(self) -> Ref:
@@ -191,7 +194,7 @@ class Anchor(models.Model):
     size = models.BigIntegerField(db_index=True)
     kind = models.TextField(help_text="witness, mail or locked-copy.")
     place = models.TextField(default="", help_text="Which of its kind: a witness's name, a bucket.")
-    evidence = models.BinaryField(help_text="A cosigned checkpoint, ids of messages, the name of an object.")
+    evidence = models.BinaryField(help_text="A cosignature, ids of messages, the name of an object.")
     anchored_at = models.DateTimeField()
 
     def __str__(self) -> str:

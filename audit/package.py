@@ -6,7 +6,6 @@ Nothing of it stands in memory or on disk as a whole. ``docs/spec/audit-log.md``
 from __future__ import annotations
 
 import io
-import json
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -187,7 +186,7 @@ def _lines(order: Order) -> Iterator[list[Line]]:
 def _line(one: _Numbered) -> Line:
     told, entry = one.told, bytes(one.told.event.entry)
     fields = [part.fields for part in told.addenda if part.fields]
-    parsed = json.loads(entry)
+    parsed = told.event.body
     return Line(
         index=one.index,
         entry=parsed,

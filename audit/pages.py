@@ -190,7 +190,7 @@ def order_export(request: HttpRequest) -> HttpResponse:
         order.add_refusal(refusal)
         trail.record_refusal(
             refusal,
-            actor=actor_of(request),
+            actor=actor,
             action=Action.TRAIL_EXPORTED,
             target=Ref("trail", settings.AUDIT_ORIGIN),
             at=now,

@@ -27,10 +27,10 @@ from audit.wording import (
     OTHER_FACT_NAMES,
     OUTCOME_NAMES,
     TARGETS,
-    clock,
     name_of_action,
     parts_heard,
     say,
+    time_of_call,
 )
 
 _MOST_FACTS = 4
@@ -143,7 +143,7 @@ def _value(name: str, value: Any) -> str:
     if isinstance(value, bool):
         return _("yes") if value else _("no")
     if name.endswith("_ms") and isinstance(value, int):
-        return _("%(clock)s (%(count)s ms)") % {"clock": clock(value), "count": value}
+        return _("%(clock)s (%(count)s ms)") % {"clock": time_of_call(value), "count": value}
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 

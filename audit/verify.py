@@ -73,8 +73,10 @@ _MOST_CHARACTERS = 20_000
 # The events that explain why something else is missing; every other one may pass unparsed.
 READ_WHOLE = frozenset({"trail.forgotten", "trail.reimported"})
 
+# What people and other programs read; nothing here is checked by them, and they are not checked.
+READING_COPIES = frozenset({"nen7513.jsonl", "ocsf.jsonl", "report.pdf"})
 # What may be in a package, beside checkpoints/ and tile/.
-FILES = frozenset(
+FILES = READING_COPIES | frozenset(
     {
         "README.txt",
         "addenda.jsonl",
@@ -744,6 +746,8 @@ class _Export:
         enclosed = {name: self.package.read(name) for name in ("README.txt", "verify.py")}
         if enclosed["README.txt"] is not None:
             self.findings.notes.append("Nobody signs README.txt; nothing here was checked by what it says.")
+        for name in sorted(READING_COPIES & self.package.sizes.keys()):
+            self.findings.notes.append(f"{name} is a reading copy and was not checked; entries.jsonl was.")
         if enclosed["verify.py"] not in (None, Path(__file__).read_bytes()):
             self.findings.notes.append(
                 "The enclosed verify.py is another program than the one that is running."

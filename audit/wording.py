@@ -195,6 +195,20 @@ FACT_NAMES: dict[str, Promise] = {
     "why": pgettext_lazy("fact of an event", "why"),
 }
 
+# What one looks for, as a report names it.
+FILTER_NAMES: dict[str, Promise] = {
+    "actor_id": _("Person"),
+    "person_id": _("Person"),
+    "target_id": _("About"),
+    "recording_id": _("Recording"),
+    "number": _("Number or reference, hashed"),
+    "address": _("Address, hashed"),
+    "group": _("Kind"),
+    "action": _("What happened"),
+    "outcome": _("Outcome"),
+    "purpose": _("Purpose"),
+}
+
 # What the event's own page calls the rest of the facts.
 OTHER_FACT_NAMES: dict[str, Promise] = {
     "account": pgettext_lazy("fact of an event", "account"),
@@ -210,6 +224,7 @@ OTHER_FACT_NAMES: dict[str, Promise] = {
     "code": pgettext_lazy("fact of an event", "code of the refusal"),
     "conflict": pgettext_lazy("fact of an event", "conflict"),
     "consultations": pgettext_lazy("fact of an event", "consultations"),
+    "copy": pgettext_lazy("fact of an event", "copy"),
     "due_at": pgettext_lazy("fact of an event", "due at"),
     "duration_ms": pgettext_lazy("fact of an event", "length"),
     "entry": pgettext_lazy("fact of an event", "entry"),
@@ -239,6 +254,7 @@ OTHER_FACT_NAMES: dict[str, Promise] = {
     "name": pgettext_lazy("fact of an event", "setting"),
     "names": pgettext_lazy("fact of an event", "with names"),
     "notice_version": pgettext_lazy("fact of an event", "version of the notice"),
+    "numbers": pgettext_lazy("fact of an event", "event numbers"),
     "off_by_s": pgettext_lazy("fact of an event", "seconds off"),
     "page": pgettext_lazy("fact of an event", "page"),
     "permission": pgettext_lazy("fact of an event", "permission needed"),
@@ -269,6 +285,7 @@ OTHER_FACT_NAMES: dict[str, Promise] = {
     "waiting_s": pgettext_lazy("fact of an event", "seconds waiting"),
     "whole": pgettext_lazy("fact of an event", "whole"),
     "work": pgettext_lazy("fact of an event", "work on keys"),
+    "writers": pgettext_lazy("fact of an event", "writing processes"),
 }
 
 # What the fields of an entry are called, in the order in which its page shows them.
@@ -298,20 +315,6 @@ ADDENDUM_NAMES: dict[str, Promise] = {
     "reason": pgettext_lazy("about a person", "Reason"),
     "words": pgettext_lazy("about a person", "Words"),
     "ground": pgettext_lazy("about a person", "Ground"),
-}
-
-# What one looks for, as a report names it.
-FILTER_NAMES: dict[str, Promise] = {
-    "actor_id": _("Person"),
-    "person_id": _("Person"),
-    "target_id": _("About"),
-    "recording_id": _("Recording"),
-    "number": _("Number or reference, hashed"),
-    "address": _("Address, hashed"),
-    "group": _("Kind"),
-    "action": _("What happened"),
-    "outcome": _("Outcome"),
-    "purpose": _("Purpose"),
 }
 
 OUTCOME_NAMES: dict[str, Promise] = {
@@ -374,11 +377,13 @@ def parts_heard(facts: dict[str, Any]) -> str:
     stretches = re.findall(r"(\d+)-(\d+)", str(facts.get("heard", "")))
     if "from_ms" in facts:
         stretches = [(facts["from_ms"], facts["to_ms"])]
-    told = [f"{clock(int(start))}–{clock(int(end))}" for start, end in stretches[:_MOST_STRETCHES]]
+    told = [
+        f"{time_of_call(int(start))}–{time_of_call(int(end))}" for start, end in stretches[:_MOST_STRETCHES]
+    ]
     return ", ".join([*told, "…"] if len(stretches) > _MOST_STRETCHES else told)
 
 
-def clock(milliseconds: int) -> str:
-    """Return a moment of a call as its player shows it."""
+def time_of_call(milliseconds: int) -> str:
+    """Return "0:30": so long after the call began."""
     minutes, seconds = divmod(milliseconds // 1000, 60)
     return f"{minutes}:{seconds:02}"

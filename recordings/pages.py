@@ -24,7 +24,8 @@ from recordings.filters import filters_of, shown_filters
 from recordings.forms import LawfulBasisForm, ListenForm
 from recordings.lawful_bases import NewBasis
 from recordings.models import Recording, State
-from recordings.search import CallPage, NothingToSearchFor
+from recordings.search import CallPage
+from recordings.sought import NothingToSearchFor
 from recordings.standing import Standing
 from recordings.viewing import Viewed
 from vault import clock

@@ -65,7 +65,9 @@ def joined(stretches: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
     return found
 
 
-def with_one(stretches: Iterable[Sequence[int]], from_ms: int, to_ms: int, *, most: int) -> list[tuple[int, int]]:
+def with_one(
+    stretches: Iterable[Sequence[int]], from_ms: int, to_ms: int, *, most: int
+) -> list[tuple[int, int]]:
     """Return stretches with one more, in at most so many: rather a little too much than anything left out."""
     found = joined([*((first, last) for first, last in stretches), (from_ms, to_ms)])
     while len(found) > most:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -11,7 +12,7 @@ from audit.actor import Actor
 from audit.traces import NumberFound
 from recordings import fields, identity, numbers
 from recordings.models import Details, Party, Recording
-from recordings.search import NothingToSearchFor, live_months
+from recordings.sought import NothingToSearchFor, live_months
 from vault.errors import Invalid, gettext_noop
 
 MOST_RECORDINGS = 2_000
@@ -38,16 +39,17 @@ def of_number(value: str, *, actor: Actor) -> NumberFound:
     months = live_months()
     queries = [identity.of_query("reference", text).hex()]
     details = Details.objects.filter(reference_index__in=fields.indexes_of("reference", text, months))
-    found = _visible(details, actor)
+    found = _visible(details.values_list("recording", flat=True), actor)
     if number := numbers.normalise(text, settings.DEFAULT_COUNTRY):
         queries.insert(0, identity.of_query("number", number.tagged).hex())
         indexes = fields.indexes_of("number", number.tagged, months)
-        found |= _visible(Party.objects.filter(number_index__in=indexes), actor)
+        parties = Party.objects.filter(number_index__in=indexes)
+        found |= _visible(parties.values_list("recording", flat=True), actor)
     if len(found) > MOST_RECORDINGS:
         raise TooManyRecordings
     return NumberFound(sorted(found), queries)
 
 
-def _visible(rows: QuerySet[Details] | QuerySet[Party], actor: Actor) -> set[UUID]:
-    visible = Recording.objects.visible_to(actor).filter(pk__in=rows.values("recording"))
+def _visible(ids: QuerySet[Any, UUID], actor: Actor) -> set[UUID]:
+    visible = Recording.objects.visible_to(actor).filter(pk__in=ids)
     return set(visible.order_by().values_list("pk", flat=True)[: MOST_RECORDINGS + 1])

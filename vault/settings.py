@@ -31,6 +31,7 @@ INSTALLED_APPS = [
     "vault.approvals",
     "recordings",
     "retention",
+    "privacy",
     "vault.demo",
     "django.contrib.auth",
     "django.contrib.contenttypes",

@@ -44,6 +44,16 @@ class Witness:
         """The host it listens at."""
         return urlsplit(self.url).hostname or ""
 
+    def has_cosigned(self, text: str, line: str) -> bool:
+        """Say whether a signature line of this witness's key holds over a checkpoint's text."""
+        name, _, value = line.removeprefix("\N{EM DASH} ").removesuffix("\n").partition(" ")
+        try:
+            signature = verify._base64(value, "a signature")
+        except verify.Broken:
+            return False
+        is_ours = (name, signature[:4]) == (self.name, self.key.id)
+        return is_ours and self.key.has_signed(text.encode(), signature[4:])
+
 
 def configured() -> list[Witness]:
     """Return the witnesses that the settings name.
@@ -111,18 +121,11 @@ def _size(answer: str) -> int:
 
 def _cosignature(witness: Witness, note: str, answer: str) -> str:
     """Return the line of this witness's key in the answer, if it holds; others are ignored."""
-    text = note[: note.rindex("\n\n") + 1].encode()
+    text = note[: note.rindex("\n\n") + 1]
     lines = answer.removesuffix("\n").split("\n")
     for line in lines[:MAX_SIGNATURES]:
-        name, _, value = line.removeprefix("\N{EM DASH} ").partition(" ")
-        try:
-            signature = verify._base64(value, "a signature")
-        except verify.Broken:
-            continue
-        if (name, signature[:4]) == (witness.name, witness.key.id) and witness.key.has_signed(
-            text, signature[4:]
-        ):
-            return f"\N{EM DASH} {name} {value}\n"
+        if witness.has_cosigned(text, line):
+            return f"{line}\n"
     raise AnchorFailed("not-cosigned")
 
 

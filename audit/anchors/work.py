@@ -101,7 +101,7 @@ def _bring(place: Place, checkpoint: Checkpoint, held: int, now: datetime) -> st
     if place.kind == mail.KIND:
         return mail.send(checkpoint)
     witness = next(one for one in witnesses.configured() if one.name == place.name)
-    return checkpoint.note + witnesses.cosign(witness, checkpoint, held=min(held, checkpoint.size))
+    return witnesses.cosign(witness, checkpoint, held=min(held, checkpoint.size))
 
 
 def _note_success(

@@ -22,9 +22,7 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name="anchor",
             name="evidence",
-            field=models.BinaryField(
-                help_text="A cosigned checkpoint, ids of messages, the name of an object."
-            ),
+            field=models.BinaryField(help_text="A cosignature, ids of messages, the name of an object."),
         ),
         migrations.CreateModel(
             name="AnchorPlace",

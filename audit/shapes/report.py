@@ -6,7 +6,7 @@ It is a reading copy. What it says stands, provable, in the files beside it.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -30,6 +30,7 @@ from audit.wording import (
     GROUP_NAMES,
     OUTCOME_NAMES,
     TARGETS,
+    name_of_action,
     parts_heard,
     say,
 )
@@ -161,7 +162,12 @@ def _group_of(action: Action) -> str:
 
 
 def _filters(about: About) -> list[tuple[str, str]]:
-    named = {"group": GROUP_NAMES, "outcome": OUTCOME_NAMES}
+    actions = {action.value: name_of_action(action) for action in Action}
+    named: dict[str, Mapping[str, object]] = {
+        "action": actions,
+        "group": GROUP_NAMES,
+        "outcome": OUTCOME_NAMES,
+    }
     return [
         (str(FILTER_NAMES.get(name, name)), str(named.get(name, {}).get(value, value)))
         for name, value in about.filters.items()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from uuid import uuid4
 
 import pytest
 from django.urls import reverse
@@ -66,12 +67,14 @@ def test_a_check_whose_worker_died_is_taken_up_again_and_given_up_in_the_end(tra
     assert "The last check could not be finished." in page
 
 
-def test_who_lost_its_lease_neither_goes_on_nor_says_anything(trail_of_three, monkeypatch):
+@pytest.mark.parametrize("is_late", [False, True])
+def test_who_lost_its_lease_neither_goes_on_nor_says_anything(trail_of_three, monkeypatch, is_late):
     examine = check.examine
 
     def lose(checkpoint, *, on_progress):
+        result = examine(checkpoint) if is_late else None
         Check.objects.update(attempts=2)
-        return examine(checkpoint, on_progress=on_progress)
+        return result or examine(checkpoint, on_progress=on_progress)
 
     checks.request_check(actor=HOUSE, now=NOW)
     monkeypatch.setattr(check, "examine", lose)
@@ -146,3 +149,4 @@ def test_the_api_asks_for_a_check_and_tells_its_result(trail_of_three):
 
     assert (asked.status_code, asked.json()["whole"]) == (202, None)
     assert (told["state"], told["whole"], told["findings"]) == ("done", True, [])
+    assert dpo.get(reverse("audit-api:check", args=[uuid4()])).status_code == 404

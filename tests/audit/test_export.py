@@ -63,10 +63,21 @@ def test_a_whole_export_passes_its_own_verifier(ines, tmp_path, format, with_per
 
     assert found_in(package, tmp_path) == []
     copies = {shape.file for shape in FORMATS.values() if shape.file}
+    assert copies == verify.READING_COPIES | {"entries.csv"}
     assert copies & set(names(package)) == {FORMATS[format].file} - {""}
     assert ("Ines Verhoeven" in read(package, "addenda.jsonl")) if with_personal else not named_in(package)
     manifest = json.loads(read(package, "manifest.json"))
     assert (manifest["scope"], manifest["events"]) == ("whole", 4)  # the order itself is the fourth
+
+
+def test_the_verifier_says_which_reading_copy_it_did_not_check(ines, tmp_path):
+    path = tmp_path / "export.zip"
+    path.write_bytes(make_export(ines, format="ocsf"))
+
+    found = verify.verify_export(path, None, [], whole=True)
+
+    assert found.all() == []
+    assert "ocsf.jsonl is a reading copy and was not checked; entries.jsonl was." in found.notes
 
 
 def test_an_export_over_many_tiles_passes(tmp_path, ines):

@@ -193,6 +193,7 @@ def test_checking_again_finds_nothing_in_a_whole_trail(dpo, supervisor, fresh_da
     assert "Check now" in dpo.get(reverse("audit:trail")).content.decode()
 
     assert "hx-trigger" in check_now(dpo)
+    assert "hx-swap-oob" in dpo.get(reverse("audit:check-state")).content.decode()
     page = dpo.get(reverse("audit:trail")).content.decode()
 
     assert "Check again" in page

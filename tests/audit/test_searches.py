@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from uuid import uuid4
 
@@ -11,11 +12,12 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from audit import events, trail
+from audit import events, rows, trail
 from audit.actions import FACTS, FACTS_OF_REFUSAL, Action
 from audit.actor import Actor, ActorKind, Ref
 from audit.events import EventFilters
 from audit.models import AuditEvent, Export
+from audit.traces import Traces
 from audit.wording import FACT_NAMES, OTHER_FACT_NAMES
 from recordings import search, traces
 from recordings.models import Recording
@@ -84,9 +86,9 @@ def test_a_number_finds_what_happened_to_its_recordings_and_who_searched_for_it(
 
     assert page.count("<b>Ines Verhoeven</b> opened") == 1
     assert page.count("</b> searched by a number or reference") == 1
-    brought_in = ["recording.ingested", "recording.announced"]
-    assert found(dpo, number=calls.CUSTOMER_NUMBER) == ["recording.searched", "recording.viewed", *brought_in]
-    assert found(dpo, number=calls.REFERENCE) == ["recording.viewed", *brought_in]
+    brought_in = {"recording.ingested", "recording.announced"}
+    assert found(dpo, number=calls.CUSTOMER_NUMBER)[:2] == ["recording.searched", "recording.viewed"]
+    assert set(found(dpo, number=calls.REFERENCE)) == {"recording.viewed"} | brought_in
     assert found(dpo, number="+31612345678") == []
 
 
@@ -118,8 +120,8 @@ def test_a_search_by_number_is_paged_narrowed_and_exported_without_writing_it_in
     narrowed = dpo.post(TRAIL, asked | {"other_group": "brought"})
     ordered = dpo.post(reverse("audit:order"), asked | {"format": "jsonl"})
 
-    rows = [response.content.decode().count("line__idx") for response in (first, second, narrowed)]
-    assert rows == [50, 12, 2]
+    shown = [response.content.decode().count("line__idx") for response in (first, second, narrowed)]
+    assert shown == [50, 12, 2]
     assert calls.CUSTOMER_NUMBER not in first.content.decode().split("<title>")[1].split("</title>")[0]
     assert ordered.status_code == 302
     kept = Export.objects.get()
@@ -240,6 +242,44 @@ def test_a_row_opens_in_its_place_to_all_its_fields_in_words(dpo, ines):
     ):
         assert words in inside
     assert AuditEvent.objects.get(action=Action.TRAIL_EVENT_READ).body["facts"]["event"] == str(event.id)
+
+
+def test_what_an_event_opens_to_is_told_even_where_nobody_has_a_word_for_it(dpo):
+    unknown = Ref("account", "unknown-0123456789abcdef0123456789abcdef")
+    event = record(
+        Actor.unknown("web"), Action.SESSION_SIGN_IN_FAILED, unknown, at=clock.now(), method="password"
+    )
+    told = events.read_event(event.id)
+    told.event.body["facts"] |= {"of_tomorrow": ["a", 1]}
+
+    inside = {field.name: field.value for field in rows.inside_of(told).fields}
+
+    assert inside["of_tomorrow"] == '["a", 1]'
+    assert unknown.id in inside["To what"]
+    assert "<b>Somebody unknown</b> failed to sign in" in dpo.get(TRAIL).content.decode()
+
+
+def test_an_order_keeps_all_that_was_looked_for():
+    now = clock.now()
+    traces = (Traces("number", "ab", ("00ff",), ("c411",)), Traces("address", "cd", ("01",)))
+    asked = EventFilters(
+        actor_id=uuid4(),
+        target_id="t",
+        person_id=uuid4(),
+        recording_id=uuid4(),
+        group="heard",
+        action="recording.viewed",
+        outcome="done",
+        purpose="complaint",
+        since=now,
+        until=now,
+        traces=traces,
+    )
+
+    kept = json.loads(json.dumps(asked.as_row()))
+
+    assert EventFilters.from_row(kept) == asked
+    assert asked.as_facts()["number"] == "ab"
 
 
 def test_every_fact_has_a_name_in_words():
