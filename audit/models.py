@@ -194,7 +194,7 @@ class Anchor(models.Model):
     size = models.BigIntegerField(db_index=True)
     kind = models.TextField(help_text="witness, mail or locked-copy.")
     place = models.TextField(default="", help_text="Which of its kind: a witness's name, a bucket.")
-    evidence = models.BinaryField(help_text="A cosignature, ids of messages, the name of an object.")
+    evidence = models.BinaryField(help_text="A cosignature, the id of a message, the name of an object.")
     anchored_at = models.DateTimeField()
 
     def __str__(self) -> str:

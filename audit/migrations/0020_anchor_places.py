@@ -22,7 +22,7 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name="anchor",
             name="evidence",
-            field=models.BinaryField(help_text="A cosignature, ids of messages, the name of an object."),
+            field=models.BinaryField(help_text="A cosignature, the id of a message, the name of an object."),
         ),
         migrations.CreateModel(
             name="AnchorPlace",
