@@ -89,7 +89,9 @@ def _why(code: str) -> str:
         "not-cosigned": _("It did not cosign with the key that the settings name."),
         "copy-differs": _("Something else stands in the copy where an object should be."),
         "entries-differ": _("The database lacks entries of the tree, or holds others. Check the trail."),
-        "store-unavailable": _("The object store does not take it."),
+        "store-unavailable": _(
+            "The object store does not take it: does it answer, and has the bucket Object Lock?"
+        ),
         "mail-not-taken": _("The mail server does not take it."),
     }
     return sentences.get(code, code)
