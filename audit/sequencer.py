@@ -102,20 +102,22 @@ def lag() -> timedelta:
     return waiting
 
 
-def _open_origin(cursor: Any, last: Checkpoint, now: datetime) -> Checkpoint:
+def _open_origin(cursor: Any, last: Checkpoint, now: datetime) -> Checkpoint | None:
     """Sign the first checkpoint under a new origin: it adds the event that says so, and nothing else.
+
+    None while an older transaction is still open.
 
     :raises OriginChanged: if there is no such event without a number.
     """
     _cluster, horizon, _after = _horizon(cursor)
     cursor.execute(
         """
-        SELECT id, recorded_at, entry FROM audit_event AS event
-        WHERE action = %s AND target_id = %s AND tx < %s::text::xid8
+        SELECT id, recorded_at, entry, tx::text::bigint FROM audit_event AS event
+        WHERE action = %s AND target_id = %s
           AND NOT EXISTS (SELECT FROM audit_leaf AS leaf WHERE leaf.event_id = event.id)
         ORDER BY id LIMIT 1
         """,
-        [Action.TRAIL_ORIGIN_OPENED.value, settings.AUDIT_ORIGIN, horizon],
+        [Action.TRAIL_ORIGIN_OPENED.value, settings.AUDIT_ORIGIN],
     )
     row = cursor.fetchone()
     if row is None or json.loads(bytes(row[2]))["facts"].get("old") != origin_of(last):
@@ -123,6 +125,8 @@ def _open_origin(cursor: Any, last: Checkpoint, now: datetime) -> Checkpoint:
             f"AUDIT_ORIGIN is {settings.AUDIT_ORIGIN}, but the last checkpoint is of {origin_of(last)}. Set it back,"
             " or run bin/manage restore_trail --new-origin --why TEXT."
         )
+    if row[3] >= horizon:
+        return None
     edge = stored_edge(last.size, using=ALIAS)
     if edge.root() != bytes(last.root):
         raise TreeDiffers(f"The stored tree does not match checkpoint {last.size}.")

@@ -13,6 +13,9 @@ from audit.lag import Cause
 from vault import clock
 from vault.places import is_this_machine
 
+# What a place answers when it holds another history than this database.
+_CONTRADICTIONS = frozenset({"fork", "proof-refused", "witness-is-ahead", "copy-differs"})
+
 
 @dataclass(frozen=True, slots=True)
 class AnchorLine:
@@ -23,6 +26,7 @@ class AnchorLine:
     at: datetime | None
     failing_since: datetime | None
     why: str
+    contradicts: bool
     is_here: bool
     is_kept: bool
 
@@ -41,6 +45,7 @@ def state_of_trail() -> dict[str, object]:
         "anchors": anchors,
         "is_anchored": any(one.is_kept and not one.is_here for one in anchors),
         "is_anchored_here": any(one.is_kept and one.is_here for one in anchors),
+        "is_contradicted": any(one.contradicts for one in anchors),
         "is_anchor_failing": any(one.failing_since for one in anchors),
         "is_late": is_late,
         "waiting_s": round(waiting.total_seconds()),
@@ -56,6 +61,7 @@ def _line(place: work.Place) -> AnchorLine:
         at=row.worked_at if row else None,
         failing_since=row.failing_since if row else None,
         why=_why(row.why) if row and row.failing_since else "",
+        contradicts=row is not None and row.why in _CONTRADICTIONS,
         is_here=place.kind == witnesses.KIND and is_this_machine(place.host),
         is_kept=row is not None and row.worked_at is not None,
     )
@@ -83,7 +89,9 @@ def _why(code: str) -> str:
         "not-cosigned": _("It did not cosign with the key that the settings name."),
         "copy-differs": _("Something else stands in the copy where an object should be."),
         "entries-differ": _("The database lacks entries of the tree, or holds others. Check the trail."),
-        "store-unavailable": _("The object store does not take it."),
+        "store-unavailable": _(
+            "The object store does not take it: does it answer, and has the bucket Object Lock?"
+        ),
         "mail-not-taken": _("The mail server does not take it."),
     }
     return sentences.get(code, code)

@@ -14,7 +14,8 @@ from django.db import connection
 from django.utils.translation import gettext as _
 
 from audit import log_key
-from audit.models import Checkpoint
+from audit.actions import Action
+from audit.models import AuditEvent, Checkpoint
 from audit.tree_head import CheckpointRefused, TreeHead, open_checkpoint
 from vault.crypto.errors import NoteRefused
 
@@ -80,10 +81,14 @@ def _rows(query: str, *values: int) -> list[Any]:
 
 def _find_odd_checkpoints() -> Iterator[str]:
     """Compare each checkpoint's row with its note; the newest of them with the log's key as well."""
+    opened = AuditEvent.objects.filter(action=Action.TRAIL_ORIGIN_OPENED.value)
+    former = {event.body["facts"]["old"] for event in opened}
     for at, row in enumerate(Checkpoint.objects.order_by("-size").iterator(chunk_size=2_000)):
+        origin = row.note.partition("\n")[0]
+        origin = origin if origin in former else settings.AUDIT_ORIGIN
         try:
             if at < MOST_SIGNATURES:
-                head = open_checkpoint(row.note, [log_key.verifier()], origin=settings.AUDIT_ORIGIN)
+                head = open_checkpoint(row.note, [log_key.verifier_of(origin)], origin=origin)
             else:
                 head = TreeHead.parse(row.note.partition("\n\n")[0] + "\n")
             holds = (head.size, head.root) == (row.size, bytes(row.root))

@@ -11,12 +11,12 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
-from trial import postgresql, processes
+from trial import postgresql, processes, witness
 from trial.place import CHECKOUT, VENV_PYTHON, Trouble, var, write_secret
 
 PORTS = range(8000, 8100)
 PARTS = ("vault", "audit", "recordings", "retention", "privacy")
-PROCESSES = ("web", "worker", "beat", "sequencer")
+PROCESSES = ("web", "worker", "beat", "sequencer", "witness")
 # Settings of accounts that only one process may use: who serves requests cannot even try.
 SERVING = ("DATABASE_OWNER_URL", "DATABASE_SEQUENCER_URL", "AUDIT_KEY")
 KEPT_FROM = {"web": SERVING, "worker": SERVING, "beat": SERVING, "sequencer": ("DATABASE_OWNER_URL",)}
@@ -72,6 +72,8 @@ def start(environment: Mapping[str, str], door: socket.socket) -> dict[str, proc
     """Start the vault's processes and wait until the web answers and every part behind it does."""
     stop()
     environment = {"AUDIT_PUBLIC_KEY": _public_key(environment), **environment}
+    own_witness = witness.start(environment["AUDIT_PUBLIC_KEY"])
+    environment |= witness.environment()
     bind = ["--bind", f"fd://{door.fileno()}", "--no-control-socket", "--worker-tmp-dir", str(var())]
     threads = ["--worker-class", "gthread", "--workers", "2", "--threads", "8"]
     commands = {
@@ -85,6 +87,8 @@ def start(environment: Mapping[str, str], door: socket.socket) -> dict[str, proc
     }
     sequencer = [str(VENV_PYTHON), "manage.py", "run_sequencer"]
     running["sequencer"] = _start("sequencer", sequencer, environment, door)
+    if own_witness:
+        running["witness"] = own_witness
     processes.wait_until(partial(_is_ready, door.getsockname()[1]), running["web"], seconds=120)
     return running
 

@@ -112,7 +112,7 @@ def test_a_history_rewritten_with_the_real_key_is_refused_and_shown(witness, fre
     assert anchor() == 0
 
     assert AnchorPlace.objects.get().why == "proof-refused"
-    assert state.state_of_trail()["is_anchor_failing"]
+    assert state.state_of_trail()["is_contradicted"]
     assert "FORK" in witness.log.read_text()
 
 

@@ -189,7 +189,7 @@ def test_what_is_missing_comes_back_from_the_copy_and_every_proof_holds_again(
             findings = verify.verify_export(path, trusted, [before.note], whole=True)
             assert findings.all() == []
             assert any("30 addenda were lost with the database" in note for note in findings.notes)
-            assert not list(check.examine(Checkpoint.objects.order_by("-size")[0]).findings)
+            assert check.examine(Checkpoint.objects.order_by("-size")[0]).findings == []
             assert anchor() == 2
 
 
@@ -234,7 +234,7 @@ def test_a_new_origin_begins_with_the_event_that_says_what_was_before(fresh_data
             assert Leaf.objects.get(event_id=opened.id).index == 3
             assert Checkpoint.objects.get(size=4).note.startswith(f"{old}/second\n")
             assert Leaf.objects.count() == 5
-            assert not list(check.examine(Checkpoint.objects.order_by("-size")[0]).findings)
+            assert check.examine(Checkpoint.objects.order_by("-size")[0]).findings == []
             continuation.require_continuation()
 
 

@@ -314,6 +314,42 @@ def test_a_missing_addendum_needs_a_forgetting_or_a_word_in_the_manifest(tmp_pat
     assert findings(write_package(tmp_path / "c", [*entries, forgotten], addenda=b"")) == []
 
 
+@pytest.mark.parametrize(
+    ("lost", "first", "last", "found"),
+    [
+        ((1, 2), 1, 2, []),
+        ((1, 2), 1, 1, ["record 2 lacks its addendum"]),
+        ((0,), 1, 2, ["record 0 lacks its addendum"]),
+        ((2, 4), 1, 5, ["record 4 lacks its addendum"]),  # it says nothing about what comes after it
+    ],
+)
+def test_a_reimport_explains_addenda_of_the_records_it_brought_back_and_no_others(
+    tmp_path, lost, first, last, found
+):
+    subject = "account:00000000-0000-0000-0000-000000000001"
+    told = [addendum_of(subject, name=f"Ines {n}") for n in range(6)]
+    entries = [
+        canonical(
+            {**json.loads(entry), "addenda": [{"sha256": verify.sha256(one).hexdigest(), "subject": subject}]}
+        )
+        for entry, one in zip(make_entries(6), told, strict=True)
+    ]
+    del told[3]
+    entries[3] = canonical(
+        {
+            **json.loads(make_entries(4)[3]),
+            "action": "trail.reimported",
+            "facts": {"first": first, "last": last, "events": 2, "tree_size": 3, "root": "00"},
+        }
+    )
+    numbers = [0, 1, 2, 4, 5]
+    kept = [one for number, one in zip(numbers, told, strict=True) if number not in lost]
+
+    named = findings(write_package(tmp_path, entries, addenda=b"".join(one + b"\n" for one in kept)))
+
+    assert [line.split(": ")[1].split(" about ")[0] for line in named] == found
+
+
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(at=st.integers(0, 10**6), bit=st.integers(0, 7))
 def test_a_flipped_bit_anywhere_in_the_records_is_found(tmp_path, at, bit):
