@@ -12,7 +12,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.contrib import messages
-from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -100,17 +100,6 @@ def give_proof(request: HttpRequest, event_id: UUID) -> HttpResponse:
     response = HttpResponse(proof, content_type="text/plain; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="event-{told.index}.tlog-proof"'
     return response
-
-
-@asks(GET=READ)
-def give_verifier(request: HttpRequest) -> FileResponse:
-    """Hand out the stand-alone program that checks exports and proofs."""
-    return FileResponse(
-        open(settings.BASE_DIR / "audit" / "verify.py", "rb"),
-        as_attachment=True,
-        filename="verify.py",
-        content_type="text/x-python; charset=utf-8",
-    )
 
 
 @asks(GET=READ)

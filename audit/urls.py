@@ -2,14 +2,15 @@
 
 from django.urls import path
 
-from audit import pages
+from audit import pages, public
 
 app_name = "audit"
 urlpatterns = [
     path("", pages.show_trail, name="trail"),
     path("check/", pages.check_now, name="check"),
     path("checkpoint/", pages.give_checkpoint, name="checkpoint"),
-    path("verifier/", pages.give_verifier, name="verifier"),
+    path("verifier/", public.give_verifier, name="verifier"),
+    path("key/", public.give_key, name="key"),
     path("events/<uuid:event_id>/", pages.show_event, name="event"),
     path("events/<uuid:event_id>/proof/", pages.give_proof, name="proof"),
     path("exports/", pages.show_exports, name="exports"),

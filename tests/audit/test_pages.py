@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import zipfile
 from datetime import timedelta
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -276,10 +277,12 @@ def test_names_are_not_exported_without_a_ground(dpo):
     assert not Export.objects.exists()
 
 
-def test_the_verifier_is_to_be_had_by_itself(dpo):
-    response = dpo.get(reverse("audit:verifier"))
+def test_a_stranger_is_given_the_verifier_and_the_public_key(client):
+    program, key = client.get(reverse("audit:verifier")), client.get(reverse("audit:key"))
 
-    assert b"".join(response.streaming_content).startswith(b"#!/usr/bin/env python3")
+    assert program.content == Path(verify.__file__).read_bytes()
+    assert key.content == f"{log_key.verifier().vkey}\n".encode()
+    assert [answer["Cache-Control"] for answer in (program, key)] == ["public, max-age=3600"] * 2
 
 
 def test_the_api_pages_through_the_trail(dpo, supervisor, fresh_database):
