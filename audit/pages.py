@@ -9,14 +9,7 @@ from uuid import UUID
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import get_user_model
-from django.http import (
-    FileResponse,
-    HttpRequest,
-    HttpResponse,
-    HttpResponseBase,
-    QueryDict,
-    StreamingHttpResponse,
-)
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, QueryDict, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.formats import number_format
@@ -125,17 +118,6 @@ def give_proof(request: HttpRequest, event_id: UUID) -> HttpResponse:
     response = HttpResponse(proof, content_type="text/plain; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="event-{told.index}.tlog-proof"'
     return response
-
-
-@asks(GET=READ)
-def give_verifier(request: HttpRequest) -> FileResponse:
-    """Hand out the stand-alone program that checks exports and proofs."""
-    return FileResponse(
-        open(settings.BASE_DIR / "audit" / "verify.py", "rb"),
-        as_attachment=True,
-        filename="verify.py",
-        content_type="text/x-python; charset=utf-8",
-    )
 
 
 @asks(GET=READ)

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from audit import pages
+from audit import pages, public
 
 app_name = "audit"
 urlpatterns = [
@@ -12,7 +12,8 @@ urlpatterns = [
     path("check/", pages.check_now, name="check"),
     path("check/state/", pages.show_check, name="check-state"),
     path("checkpoint/", pages.give_checkpoint, name="checkpoint"),
-    path("verifier/", pages.give_verifier, name="verifier"),
+    path("verifier/", public.give_verifier, name="verifier"),
+    path("key/", public.give_key, name="key"),
     path("events/<uuid:event_id>/", pages.show_event, name="event"),
     path("events/<uuid:event_id>/inside/", pages.show_inside, name="inside"),
     path("events/<uuid:event_id>/proof/", pages.give_proof, name="proof"),

@@ -7,6 +7,7 @@ import re
 import zipfile
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -332,10 +333,12 @@ def test_the_dialog_says_what_each_format_is_for(dpo, supervisor):
         assert escape(str(shape.meant_for)) in page
 
 
-def test_the_verifier_is_to_be_had_by_itself(dpo):
-    response = dpo.get(reverse("audit:verifier"))
+def test_a_stranger_is_given_the_verifier_and_the_public_key(client):
+    program, key = client.get(reverse("audit:verifier")), client.get(reverse("audit:key"))
 
-    assert b"".join(response.streaming_content).startswith(b"#!/usr/bin/env python3")
+    assert program.content == Path(verify.__file__).read_bytes()
+    assert key.content == f"{log_key.verifier().vkey}\n".encode()
+    assert [answer["Cache-Control"] for answer in (program, key)] == ["public, max-age=3600"] * 2
 
 
 def test_the_api_pages_through_the_trail(dpo, supervisor, fresh_database):

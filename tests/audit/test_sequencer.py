@@ -108,6 +108,20 @@ def test_a_restore_to_another_cluster_loses_and_doubles_nothing(fresh_database, 
     assert Checkpoint.objects.order_by("-size").first().cluster != 1
 
 
+def test_transactions_are_compared_as_numbers_where_they_gain_a_digit(fresh_database, monkeypatch):
+    monkeypatch.setattr(sequencer, "BATCH", 2)
+    events = record_many(6)
+    with attacker(fresh_database) as owner:
+        for event, tx in zip(events, (98, 99, 100, 999, 1000, 1001), strict=True):
+            owner.execute("UPDATE audit_event SET tx = %s::text::xid8 WHERE id = %s", [tx, event.id])
+        horizon = owner.execute("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint").fetchone()[0]
+    assert horizon > 1001
+
+    sequence()
+
+    assert list(Leaf.objects.order_by("index").values_list("event_id", flat=True)) == [e.id for e in events]
+
+
 def test_nothing_is_signed_on_top_of_a_changed_tree(fresh_database):
     record_many(3)
     sequence()
