@@ -10,9 +10,10 @@ from __future__ import annotations
 import base64
 from uuid import UUID
 
-from audit import checkpoints
-from audit.models import AuditEvent, Leaf
-from audit.tiles import stored_tree
+from django.db import connection
+
+from audit.models import AuditEvent
+from audit.tiles import proving_tree
 from vault.errors import Missing, Unavailable, gettext_noop
 
 FORMAT = "c2sp.org/tlog-proof@v1"
@@ -31,24 +32,40 @@ def event_proof(event_id: UUID, extra: bytes = b"") -> str:
     :raises Missing: if there is no such event.
     :raises NotYetSequenced: if no checkpoint covers it yet.
     """
-    checkpoint = checkpoints.newest()
-    leaf = Leaf.objects.filter(event_id=event_id).first()
-    if checkpoint is None or leaf is None or leaf.index >= checkpoint.size:
+    found = _find(event_id)
+    if found is None:
         if not AuditEvent.objects.filter(id=event_id).exists():
             raise Missing(gettext_noop("There is no such event."))
         raise NotYetSequenced(gettext_noop("The next checkpoint will cover it; try again in a few seconds."))
-    event = AuditEvent.objects.get(id=event_id, recorded_at=leaf.recorded_at)
-    hashes = stored_tree(checkpoint.size).inclusion_proof(leaf.index)
+    index, entry, size, note = found
+    hashes = proving_tree(size, index).inclusion_proof(index)
     line_feed = b"\n"
     lines = [
         FORMAT,
-        f"extra {_base64(bytes(event.entry) + line_feed + extra)}",
-        f"index {leaf.index}",
+        f"extra {_base64(entry + line_feed + extra)}",
+        f"index {index}",
         *map(_base64, hashes),
         "",
-        checkpoint.note,
+        note,
     ]
     return "\n".join(lines)
+
+
+def _find(event_id: UUID) -> tuple[int, bytes, int, str] | None:
+    """Return the event's index and entry, and the newest checkpoint's size and note, if that covers it."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT leaf.index, event.entry, newest.size, newest.note
+            FROM audit_leaf AS leaf
+            JOIN audit_event AS event ON event.id = leaf.event_id AND event.recorded_at = leaf.recorded_at,
+                 (SELECT size, note FROM audit_checkpoint ORDER BY size DESC LIMIT 1) AS newest
+            WHERE leaf.event_id = %s AND leaf.index < newest.size
+            """,
+            [event_id],
+        )
+        row = cursor.fetchone()
+    return (row[0], bytes(row[1]), row[2], row[3]) if row else None
 
 
 def _base64(value: bytes) -> str:

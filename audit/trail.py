@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from django.db import Error as DatabaseProblem
 from django.db import connection, transaction
+from django.db.backends.postgresql.base import ServerBindingCursor
 
 from audit import subjects, writers
 from audit.actions import FACTS, FACTS_OF_REFUSAL, Action, Outcome
@@ -262,7 +263,8 @@ def _insert(event: AuditEvent, addenda: list[_Sealed], lookups: list[tuple[bytes
             values += [value, event.id, key_id]
     values += [getattr(event, column) for column in _COLUMNS]
     beside = f"WITH {', '.join(kept)} " if kept else ""
-    with connection.cursor() as cursor:
+    # The server parses and plans this statement once a connection: that is half of what it costs there.
+    with connection._prepare_cursor(ServerBindingCursor(connection.connection)) as cursor:
         cursor.execute(f"{beside}{_INSERT}", values)
         (event.recorded_at,) = cursor.fetchone()
     event._state.adding = False
