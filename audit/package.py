@@ -15,6 +15,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import cast
 
+import psycopg
+from django.db import connection
 from django.db.models import Max, Q, QuerySet
 from django.db.models.functions import TruncDate
 
@@ -27,6 +29,8 @@ from audit.tiles import StoredTiles
 from audit.tree import TILE_WIDTH, leaf_hash, tile_path
 
 BATCH = 2_048
+# Level 1 of deflate: half the time of the default for a fifth more bytes.
+COMPRESSION = 1
 MOST_CHECKPOINTS = 400
 ALL_SUBJECTS = ("account", "day", "recording")
 
@@ -60,7 +64,7 @@ def count_entries(order: Order) -> int:
 
 
 def write_package(order: Order, on_progress: Callable[[int], None]) -> Iterator[bytes]:
-    """Yield the zip, piece by piece, telling how many entries have been written."""
+    """Yield the zip, piece by piece, telling after each how many entries have been written."""
     pipe = _Pipe()
     sizes: dict[str, int] = {}
     kept_tiles: set[int] = set()
@@ -71,6 +75,7 @@ def write_package(order: Order, on_progress: Callable[[int], None]) -> Iterator[
             stamp = order.made_at.astimezone(UTC).timetuple()[:6]
             info = zipfile.ZipInfo(name, stamp)
             info.compress_type = zipfile.ZIP_STORED if name.startswith("tile/") else zipfile.ZIP_DEFLATED
+            info._compresslevel = COMPRESSION  # type: ignore[attr-defined]
             sizes[name] = 0
             with archive.open(info, "w", force_zip64=name.endswith((".jsonl", ".csv"))) as file:
                 for piece in pieces:
@@ -81,25 +86,30 @@ def write_package(order: Order, on_progress: Callable[[int], None]) -> Iterator[
 
         def entries() -> Iterator[bytes]:
             nonlocal count
-            for batch in _numbered(order):
-                kept_tiles.update(one.index // TILE_WIDTH for one in batch)
-                count += len(batch)
-                yield b"".join(map(_entry_line, batch))
+            for batch in _entry_lines(order):
+                kept_tiles.update(batch.tiles)
+                count += batch.count
+                yield batch.lines
+                on_progress(count)
+
+        def going_on(pieces: Iterable[bytes]) -> Iterator[bytes]:
+            for piece in pieces:
+                yield piece
                 on_progress(count)
 
         for name, content in _plain_files(order):
             yield from member(name, [content])
         yield from member("entries.jsonl", entries())
         if order.with_personal:
-            yield from member("addenda.jsonl", _addenda(order))
+            yield from member("addenda.jsonl", going_on(_addenda(order)))
         if order.format == "csv":
-            yield from member("entries.csv", _csv(order))
+            yield from member("entries.csv", going_on(_csv(order)))
         enclosed = _enclosed_checkpoints(order)
         for checkpoint in enclosed:
             yield from member(f"checkpoints/{checkpoint.size}", [checkpoint.note.encode()])
         kept_tiles.update(checkpoint.size // TILE_WIDTH for checkpoint in enclosed)
         for name, hashes in _tiles(order, kept_tiles):
-            yield from member(name, [hashes])
+            yield from member(name, going_on([hashes]))
         yield from member("manifest.json", [_manifest(order, sizes, count)])
     yield from pipe.take()
 
@@ -152,8 +162,37 @@ def _numbered(order: Order) -> Iterator[list[_Numbered]]:
         yield [_Numbered(row.index, told[row.event_id]) for row in rows if row.event_id in told]
 
 
-def _entry_line(one: _Numbered) -> bytes:
-    return b'{"entry":' + bytes(one.told.event.entry) + b',"index":%d}\n' % one.index
+@dataclass(frozen=True, slots=True)
+class _EntryLines:
+    count: int
+    tiles: list[int]
+    lines: bytes
+
+
+def _entry_lines(order: Order) -> Iterator[_EntryLines]:
+    """Yield the lines of the events in the order of the tree, put together by the database, some at a time."""
+    leaves, last = _leaves(order), -1
+    while True:
+        some = leaves.filter(index__gt=last).order_by("index").values("index", "event_id", "recorded_at")
+        chosen, values = some[:BATCH].query.sql_with_params()
+        # A row that is gone from the table is left out: the verifier names the gap.
+        statement = f"""
+            SELECT max(leaf.index), count(event.id),
+                   array_agg(DISTINCT leaf.index / {TILE_WIDTH}) FILTER (WHERE event.id IS NOT NULL),
+                   string_agg('{{"entry":'::bytea || event.entry
+                       || convert_to(',"index":' || leaf.index || E'}}\n', 'UTF8'), ''::bytea ORDER BY leaf.index)
+            FROM ({chosen}) AS leaf
+            LEFT JOIN audit_event AS event ON event.id = leaf.event_id AND event.recorded_at = leaf.recorded_at
+        """  # noqa: S608 - Django's own statement, with placeholders
+        connection.ensure_connection()
+        # Read as bytes, where Django's cursors would read twice as many hexadecimal digits.
+        with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
+            cursor.execute(statement, values, prepare=False, binary=True)
+            highest, count, tiles, lines = cursor.fetchone()
+        if highest is None:
+            return
+        last = highest
+        yield _EntryLines(count, tiles or [], lines or b"")
 
 
 def _addenda(order: Order) -> Iterator[bytes]:

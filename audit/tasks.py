@@ -21,7 +21,8 @@ def make_partitions() -> int:
     return int(made)
 
 
-@periodic("audit.run_exports")
+# A package of the whole trail may take hours; its maker says every few seconds that it lives.
+@periodic("audit.run_exports", time_limit=timedelta(days=1))
 def run_exports() -> int:
     """Make the packages that are waiting."""
     return export.run_waiting(now=clock.now())

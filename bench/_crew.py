@@ -4,6 +4,7 @@ import multiprocessing
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
+from typing import Any
 
 from bench.harness import Work
 
@@ -11,8 +12,8 @@ Prepare = Callable[[], dict[str, Work]]
 
 
 @contextmanager
-def a_crew(count: int, prepare: Prepare) -> Iterator[Callable[[str], None]]:
-    """Start them, and yield what has all of them do one work and waits until the last has done it.
+def a_crew(count: int, prepare: Prepare) -> Iterator[Callable[[str], list[Any]]]:
+    """Start them, and yield what has all of them do one work, waits for the last, and returns what the works return.
 
     :param prepare: called in each process; returns its works by name.
     """
@@ -26,11 +27,10 @@ def a_crew(count: int, prepare: Prepare) -> Iterator[Callable[[str], None]]:
         members.append((process, mine))
     lines = [line for _, line in members]
 
-    def do(name: str) -> None:
+    def do(name: str) -> list[Any]:
         for line in lines:
             line.send(name)
-        for line in lines:
-            line.recv()
+        return [line.recv() for line in lines]
 
     do("")  # until all are prepared
     try:
@@ -47,6 +47,4 @@ def _serve(line: Connection, prepare: Prepare, others: list[Connection]) -> None
         other.close()  # or nobody would see that the one that tells is gone
     works = prepare()
     while (name := line.recv()) is not None:
-        if name:
-            works[name]()
-        line.send(None)
+        line.send(works[name]() if name else None)

@@ -18,11 +18,12 @@ from datetime import UTC, datetime
 from functools import partial
 from itertools import count
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import psycopg
 
 from bench._crew import a_crew
+from bench._trail import event
 from bench._vault import a_vault
 from bench.harness import Row, Work, summarise, wall_seconds
 
@@ -127,7 +128,7 @@ def _writer(events: int) -> dict[str, Work]:
         def work() -> None:
             for _ in range(events):
                 with connection.transaction():
-                    send(_values(writer, next(counter)))
+                    send(event(writer, next(counter)))
 
         return work
 
@@ -146,49 +147,6 @@ def _writer(events: int) -> dict[str, Work]:
 
 def _one(cursor: psycopg.Cursor[Any]) -> Any:
     return cursor.fetchone()
-
-
-def _values(writer: UUID, counter: int) -> list[Any]:
-    """Return the values of one event, in the order of the trail's columns."""
-    from audit import trail
-    from audit.canonical import canonical
-    from audit.ids import new_uuid
-
-    at = datetime.now(UTC)
-    event_id, actor, target = new_uuid(at), uuid4(), str(uuid4())
-    entry = canonical(
-        {
-            "v": 1,
-            "id": str(event_id),
-            "at": trail.moment(at),
-            "action": "recording.viewed",
-            "outcome": "done",
-            "actor": {"kind": "person", "id": str(actor), "role": ROLE},
-            "target": {"kind": "recording", "id": target},
-            "purpose": PURPOSE,
-            "access_point": "web",
-            "request": str(uuid4()),
-            "addenda": [{"sha256": os.urandom(32).hex(), "subject": f"account:{actor}"}],
-            "writer": str(writer),
-            "counter": counter,
-        }
-    )
-    given = {
-        "id": event_id,
-        "occurred_at": at,
-        "action": "recording.viewed",
-        "outcome": "done",
-        "actor_kind": "person",
-        "actor_id": actor,
-        "actor_role": ROLE,
-        "target_kind": "recording",
-        "target_id": target,
-        "purpose": PURPOSE,
-        "writer": writer,
-        "counter": counter,
-        "entry": entry,
-    }
-    return [given[column] for column in trail._COLUMNS]
 
 
 def _application(changes: int) -> dict[str, Work]:

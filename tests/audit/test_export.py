@@ -163,7 +163,7 @@ def test_a_package_expires_after_a_day_and_leaves_nothing(ines):
     name = Export.objects.get(pk=asked.pk).object_name
 
     assert export.expire(now=NOW + timedelta(hours=23)) == 0
-    assert export.expire(now=NOW + timedelta(hours=24)) == 1
+    assert export.expire(now=NOW + timedelta(hours=25)) == 1
 
     row = Export.objects.get(pk=asked.pk)
     assert (row.state, row.wrapped_key, row.object_name) == (ExportState.EXPIRED, None, "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from functools import wraps
 from typing import Any
 
@@ -15,11 +16,16 @@ from vault.jobs.models import Heartbeat
 log = structlog.get_logger("vault.jobs")
 
 
-def periodic(name: str) -> Callable[[Callable[[], int]], Any]:
-    """Make a job of a function that asks the database what is left, does it, and returns how much it did."""
+def periodic(name: str, *, time_limit: timedelta | None = None) -> Callable[[Callable[[], int]], Any]:
+    """Make a job of a function that asks the database what is left, does it, and returns how much it did.
+
+    :param time_limit: after how long it is ended, if not after what the settings say for all.
+    """
+
+    own = {"time_limit": time_limit.total_seconds()} if time_limit else {}
 
     def declare(work: Callable[[], int]) -> Any:
-        @shared_task(name=name)
+        @shared_task(name=name, **own)
         @wraps(work)
         def run() -> None:
             started_at = clock.now()
