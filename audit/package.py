@@ -10,6 +10,7 @@ import io
 import json
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -164,35 +165,50 @@ def _numbered(order: Order) -> Iterator[list[_Numbered]]:
 
 @dataclass(frozen=True, slots=True)
 class _EntryLines:
+    highest: int
     count: int
     tiles: list[int]
     lines: bytes
 
 
 def _entry_lines(order: Order) -> Iterator[_EntryLines]:
-    """Yield the lines of the events in the order of the tree, put together by the database, some at a time."""
-    leaves, last = _leaves(order), -1
-    while True:
-        some = leaves.filter(index__gt=last).order_by("index").values("index", "event_id", "recorded_at")
-        chosen, values = some[:BATCH].query.sql_with_params()
-        # A row that is gone from the table is left out: the verifier names the gap.
-        statement = f"""
-            SELECT max(leaf.index), count(event.id),
-                   array_agg(DISTINCT leaf.index / {TILE_WIDTH}) FILTER (WHERE event.id IS NOT NULL),
-                   string_agg('{{"entry":'::bytea || event.entry
-                       || convert_to(',"index":' || leaf.index || E'}}\n', 'UTF8'), ''::bytea ORDER BY leaf.index)
-            FROM ({chosen}) AS leaf
-            LEFT JOIN audit_event AS event ON event.id = leaf.event_id AND event.recorded_at = leaf.recorded_at
-        """  # noqa: S608 - Django's own statement, with placeholders
-        connection.ensure_connection()
-        # Read as bytes, where Django's cursors would read twice as many hexadecimal digits.
-        with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
-            cursor.execute(statement, values, prepare=False, binary=True)
-            highest, count, tiles, lines = cursor.fetchone()
-        if highest is None:
-            return
-        last = highest
-        yield _EntryLines(count, tiles or [], lines or b"")
+    """Yield the lines of the events in the order of the tree, some at a time.
+
+    A thread with a connection of its own reads on while what it has read is compressed, sealed and sent.
+    """
+    with ThreadPoolExecutor(1) as reader:
+        try:
+            reading = reader.submit(_read_lines, order, -1)
+            while batch := reading.result():
+                reading = reader.submit(_read_lines, order, batch.highest)
+                yield batch
+        finally:
+            reader.submit(connection.close)
+
+
+def _read_lines(order: Order, last: int) -> _EntryLines | None:
+    """Have the database put together the lines of the next events."""
+    some = _leaves(order).filter(index__gt=last).order_by("index")
+    chosen, values = some.values("index", "event_id", "recorded_at")[:BATCH].query.sql_with_params()
+    tiles = "NULL::bigint[]" if order.is_whole else f"array_agg(leaf.index / {TILE_WIDTH}) FILTER (WHERE entry IS NOT NULL)"
+    # Each row is looked up: no batch reads the whole table, however many there are. A row that is gone from
+    # the table is left out: the verifier names the gap.
+    statement = f"""
+        SELECT max(leaf.index), count(entry), {tiles},
+               string_agg('{{"entry":'::bytea || entry || convert_to(',"index":' || leaf.index || E'}}\n', 'UTF8'),
+                          ''::bytea ORDER BY leaf.index)
+        FROM ({chosen}) AS leaf
+        LEFT JOIN LATERAL (
+            SELECT entry FROM audit_event WHERE id = leaf.event_id AND recorded_at = leaf.recorded_at LIMIT 1
+        ) AS event ON true
+    """  # noqa: S608 - Django's own statement, with placeholders
+    connection.ensure_connection()
+    # Read as bytes, where Django's cursors would read twice as many hexadecimal digits.
+    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
+        row = cursor.execute(statement, values, prepare=False, binary=True).fetchone()
+    if row is None or row[0] is None:
+        return None
+    return _EntryLines(row[0], row[1], row[2] or [], row[3] or b"")
 
 
 def _addenda(order: Order) -> Iterator[bytes]:
@@ -242,7 +258,7 @@ def _tiles(order: Order, kept: set[int]) -> Iterator[tuple[str, bytes]]:
         full, width = divmod(count, TILE_WIDTH)
         for first in range(0, full, BATCH):
             span = range(first, min(first + BATCH, full))
-            wanted = [number for number in span if level or number in kept]
+            wanted = [number for number in span if level or order.is_whole or number in kept]
             rows = Tile.objects.filter(level=level, number__in=wanted).order_by("number")
             for number, hashes in rows.values_list("number", "hashes"):
                 yield tile_path(level, number), bytes(hashes)

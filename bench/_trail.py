@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -25,7 +26,7 @@ def fill(count: int) -> list[UUID]:
     edge, ids, began = Edge(), [], datetime.now(UTC)
     columns = ", ".join([*trail._COLUMNS, "recorded_at"])
     events = _events(count, began)
-    while rows := [row for row, _ in zip(events, range(AT_ONCE), strict=False)]:
+    while rows := list(islice(events, AT_ONCE)):
         first = len(ids)
         ids += [row[0] for row in rows]
         with raw.cursor() as cursor:

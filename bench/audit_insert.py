@@ -67,11 +67,13 @@ def measure(*, small: bool) -> list[Row]:
         with a_crew(WRITERS, partial(_writer, events)) as do:
             bare = _take_turns(do, ["event", "plain", "chain"], rounds)
         with a_crew(APPLICATIONS, partial(_application, changes)) as do:
-            django = _take_turns(do, ["trail", "auditlog", "pghistory"], rounds)
+            django = _take_turns(do, ["trail", "auditlog", "pghistory", "viewed", "accessed"], rounds)
     return [
         summarise("vs_plain_insert", _shares(bare, "event", "plain"), bar=0.85),
         summarise("chain_vs_plain_insert", _shares(bare, "chain", "plain"), bar=0),
         summarise("vs_auditlog", _shares(django, "trail", "auditlog"), bar=1.3),
+        summarise("vs_pghistory_view", _shares(django, "trail", "viewed"), bar=1.3),
+        summarise("vs_auditlog_view", _shares(django, "trail", "accessed"), bar=1.3),
         summarise("vs_pghistory", _shares(django, "trail", "pghistory"), bar=1.3),
     ]
 
@@ -152,7 +154,8 @@ def _one(cursor: psycopg.Cursor[Any]) -> Any:
 def _application(changes: int) -> dict[str, Work]:
     """Return the works of one process of an application, through Django."""
     import pghistory
-    from auditlog.context import set_actor, set_extra_data
+    from auditlog.context import set_extra_data
+    from auditlog.signals import accessed
     from django.db import transaction
 
     from audit import trail
@@ -168,6 +171,7 @@ def _application(changes: int) -> dict[str, Work]:
     logged = LoggedCall.objects.create(id=uuid4(), state="0", purpose=PURPOSE)
     tracked = TrackedCall.objects.create(id=uuid4(), state="0", purpose=PURPOSE)
     numbers = count(1)
+    told = {"user": str(person.pk), "name": NAME, "address": ADDRESS, "role": ROLE, "purpose": PURPOSE, "request": "r"}
 
     def record() -> None:
         with transaction.atomic(durable=True):
@@ -180,17 +184,24 @@ def _application(changes: int) -> dict[str, Work]:
             )
 
     def change_logged() -> None:
-        told = {"name": NAME, "role": ROLE, "purpose": PURPOSE, "request": "r"}
         given = {"actor": person, "remote_addr": ADDRESS, "additional_data": told}
         with set_extra_data(given), transaction.atomic(durable=True):
             logged.state = str(next(numbers))
             logged.save(update_fields=["state"])
 
     def change_tracked() -> None:
-        told = {"user": str(person.pk), "name": NAME, "address": ADDRESS, "role": ROLE, "purpose": PURPOSE, "request": "r"}
         with pghistory.context(**told), transaction.atomic(durable=True):
             tracked.state = str(next(numbers))
             tracked.save(update_fields=["state"])
+
+    def create_tracked() -> None:
+        with pghistory.context(**told), transaction.atomic(durable=True):
+            pghistory.create_event(tracked, label="viewed")
+
+    def view_logged() -> None:
+        given = {"actor": person, "remote_addr": ADDRESS, "additional_data": told}
+        with set_extra_data(given), transaction.atomic(durable=True):
+            accessed.send(LoggedCall, instance=logged)
 
     def times(work: Work) -> Work:
         def works() -> None:
@@ -199,4 +210,4 @@ def _application(changes: int) -> dict[str, Work]:
 
         return works
 
-    return {"trail": times(record), "auditlog": times(change_logged), "pghistory": times(change_tracked)}
+    return {"trail": times(record), "auditlog": times(change_logged), "pghistory": times(change_tracked), "viewed": times(create_tracked), "accessed": times(view_logged)}

@@ -20,7 +20,7 @@ class LoggedCall(Call):
     """Watched by django-auditlog, through Django's signals."""
 
 
-@pghistory.track(pghistory.InsertEvent(), pghistory.UpdateEvent())
+@pghistory.track(pghistory.UpdateEvent(), pghistory.ManualEvent("viewed"))
 class TrackedCall(Call):
     """Watched by django-pghistory, through triggers in the database."""
 

@@ -257,6 +257,52 @@ def test_who_took_over_an_export_is_not_overruled_by_who_was_slow(ines, monkeypa
     assert storage.store().versions(made.object_name)
 
 
+def test_a_long_export_keeps_its_lease_while_it_is_written(ines, monkeypatch):
+    record(ines)
+    asked = export.request_export(
+        format="csv", filters=EventFilters(), with_personal=False, actor=ines, now=NOW
+    )
+    sequence()
+    passed = iter(range(0, 100_000, 25))  # each look at the clock comes 25 minutes after the one before
+    monkeypatch.setattr(export, "_since", lambda _began: timedelta(minutes=next(passed)))
+    leases = []
+    seen_by = export.package.write_package
+
+    def slowly(*given, **more):
+        for piece in seen_by(*given, **more):
+            leases.append(Export.objects.get(pk=asked.pk).lease_until)
+            yield piece
+
+    monkeypatch.setattr(export.package, "write_package", slowly)
+
+    assert export.run_waiting(now=NOW) == 1
+
+    assert leases[-1] > leases[0] + export.LEASE
+    made = Export.objects.get(pk=asked.pk)
+    assert (made.state, made.attempts, made.done) == (ExportState.READY, 1, 2)
+
+
+def test_who_lost_an_export_while_writing_it_stops(ines, monkeypatch):
+    record(ines)
+    asked = export.request_export(
+        format="jsonl", filters=EventFilters(), with_personal=False, actor=ines, now=NOW
+    )
+    sequence()
+    slow = export._claim(NOW)
+    monkeypatch.setattr(export, "RENEWED_EVERY", timedelta())
+    mine = Export.objects.filter(pk=asked.pk)
+    monkeypatch.setattr(export.keks, "ensure", lambda _kek: mine.update(attempts=2))
+
+    assert export._make(slow, NOW) is False
+
+    assert (mine.get().state, mine.get().attempts) == (ExportState.RUNNING, 2)
+    assert storage.store().versions(mine.get().object_name) == []
+
+
+def test_the_job_that_makes_exports_may_take_longer_than_others():
+    assert tasks.run_exports.time_limit > 4 * 3600
+
+
 def test_a_package_that_is_fetched_as_it_expires_is_not_taken_from_its_reader(ines):
     asked = export.request_export(
         format="jsonl", filters=EventFilters(), with_personal=False, actor=ines, now=NOW
