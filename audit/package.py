@@ -183,14 +183,22 @@ def _entry_lines(order: Order) -> Iterator[_EntryLines]:
                 reading = reader.submit(_read_lines, order, batch.highest)
                 yield batch
         finally:
-            reader.submit(connection.close)
+            reader.submit(_hang_up)
+
+
+def _hang_up() -> None:
+    connection.close()  # this thread's own
 
 
 def _read_lines(order: Order, last: int) -> _EntryLines | None:
     """Have the database put together the lines of the next events."""
     some = _leaves(order).filter(index__gt=last).order_by("index")
     chosen, values = some.values("index", "event_id", "recorded_at")[:BATCH].query.sql_with_params()
-    tiles = "NULL::bigint[]" if order.is_whole else f"array_agg(leaf.index / {TILE_WIDTH}) FILTER (WHERE entry IS NOT NULL)"
+    tiles = (
+        "NULL::bigint[]"
+        if order.is_whole
+        else f"array_agg(leaf.index / {TILE_WIDTH}) FILTER (WHERE entry IS NOT NULL)"
+    )
     # Each row is looked up: no batch reads the whole table, however many there are. A row that is gone from
     # the table is left out: the verifier names the gap.
     statement = f"""

@@ -21,7 +21,9 @@ def a_crew(count: int, prepare: Prepare) -> Iterator[Callable[[str], list[Any]]]
     members = []
     for _ in range(count):
         mine, theirs = fork.Pipe()
-        process = fork.Process(target=_serve, args=(theirs, prepare, [mine, *(line for _, line in members)]), daemon=True)
+        process = fork.Process(
+            target=_serve, args=(theirs, prepare, [mine, *(line for _, line in members)]), daemon=True
+        )
         process.start()
         theirs.close()
         members.append((process, mine))

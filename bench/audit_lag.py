@@ -85,13 +85,21 @@ def _writer(seconds: int) -> dict[str, Work]:
     from audit.actor import Actor, ActorKind, Ref
 
     actor = Actor(
-        kind=ActorKind.PERSON, id=uuid4(), role="supervisor", name="Ines Verhoeven", access_point="web", address="203.0.113.7"
+        kind=ActorKind.PERSON,
+        id=uuid4(),
+        role="supervisor",
+        name="Ines Verhoeven",
+        access_point="web",
+        address="203.0.113.7",
     )
 
     def one() -> tuple[UUID, float]:
         with transaction.atomic(durable=True):
             event = trail.record(
-                Action.RECORDING_VIEWED, actor=actor, target=Ref("recording", str(uuid4())), at=datetime.now(UTC)
+                Action.RECORDING_VIEWED,
+                actor=actor,
+                target=Ref("recording", str(uuid4())),
+                at=datetime.now(UTC),
             )
         return event.id, time.time()
 

@@ -19,10 +19,16 @@ class Call(models.Model):
 class LoggedCall(Call):
     """Watched by django-auditlog, through Django's signals."""
 
+    def __str__(self) -> str:
+        return f"logged {self.id}"
 
-@pghistory.track(pghistory.UpdateEvent(), pghistory.ManualEvent("viewed"))
+
+@pghistory.track(pghistory.UpdateEvent())
 class TrackedCall(Call):
     """Watched by django-pghistory, through triggers in the database."""
+
+    def __str__(self) -> str:
+        return f"tracked {self.id}"
 
 
 auditlog.register(LoggedCall)
