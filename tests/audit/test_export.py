@@ -15,6 +15,7 @@ from audit.actions import Action
 from audit.actor import Actor, Ref
 from audit.events import EventFilters
 from audit.models import AuditEvent, Export, ExportState, SubjectKey
+from audit.package import write_package
 from audit.subjects import Subject
 from tests.audit.conftest import CALL, INES, NOW, make_export, record, record_disclosure, sequence
 from vault import clock, storage
@@ -266,14 +267,13 @@ def test_a_long_export_keeps_its_lease_while_it_is_written(ines, monkeypatch):
     passed = iter(range(0, 100_000, 25))  # each look at the clock comes 25 minutes after the one before
     monkeypatch.setattr(export, "_since", lambda _began: timedelta(minutes=next(passed)))
     leases = []
-    seen_by = export.package.write_package
 
     def slowly(*given, **more):
-        for piece in seen_by(*given, **more):
+        for piece in write_package(*given, **more):
             leases.append(Export.objects.get(pk=asked.pk).lease_until)
             yield piece
 
-    monkeypatch.setattr(export.package, "write_package", slowly)
+    monkeypatch.setattr("audit.package.write_package", slowly)
 
     assert export.run_waiting(now=NOW) == 1
 
@@ -291,7 +291,7 @@ def test_who_lost_an_export_while_writing_it_stops(ines, monkeypatch):
     slow = export._claim(NOW)
     monkeypatch.setattr(export, "RENEWED_EVERY", timedelta())
     mine = Export.objects.filter(pk=asked.pk)
-    monkeypatch.setattr(export.keks, "ensure", lambda _kek: mine.update(attempts=2))
+    monkeypatch.setattr("vault.kms.keks.ensure", lambda _kek: mine.update(attempts=2))
 
     assert export._make(slow, NOW) is False
 

@@ -21,8 +21,7 @@ def periodic(name: str, *, time_limit: timedelta | None = None) -> Callable[[Cal
 
     :param time_limit: after how long it is ended, if not after what the settings say for all.
     """
-
-    own = {"time_limit": time_limit.total_seconds()} if time_limit else {}
+    own: dict[str, Any] = {"time_limit": int(time_limit.total_seconds())} if time_limit else {}
 
     def declare(work: Callable[[], int]) -> Any:
         @shared_task(name=name, **own)
