@@ -96,7 +96,6 @@ def _shares(spent: dict[str, list[float]], ours: str, reference: str) -> list[fl
 
 def _prepare() -> None:
     """Make the tables that only this bench has, and let the product's account use them."""
-    from django.apps import apps
     from django.core.management import call_command
     from django.db import connection, connections
 
@@ -104,7 +103,8 @@ def _prepare() -> None:
 
     owner = connections["owner"]
     with owner.schema_editor() as editor:
-        for model in (LoggedCall, TrackedCall, apps.get_model("_change", "TrackedCallEvent")):
+        changes = TrackedCall.pgh_event_model  # type: ignore[attr-defined]
+        for model in (LoggedCall, TrackedCall, changes):
             editor.create_model(model)
     logging.getLogger("pgtrigger").setLevel(logging.WARNING)
     with redirect_stdout(io.StringIO()):
