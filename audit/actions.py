@@ -43,6 +43,7 @@ class Action(StrEnum):
     TOKEN_CREATED = "token.created"  # noqa: S105 - the name of an action
     TOKEN_REVOKED = "token.revoked"  # noqa: S105 - the name of an action
     ACCESS_REFUSED = "access.refused"
+    PAGE_READ = "page.read"
 
     # A second person
     APPROVAL_REQUESTED = "approval.requested"
@@ -101,6 +102,7 @@ class Action(StrEnum):
     # The trail itself
     TRAIL_SEARCHED = "trail.searched"
     TRAIL_EVENT_READ = "trail.event_read"
+    TRAIL_CHECKPOINT_READ = "trail.checkpoint_read"
     TRAIL_EXPORTED = "trail.exported"
     TRAIL_EXPORT_FINISHED = "trail.export_finished"
     TRAIL_EXPORT_DOWNLOADED = "trail.export_downloaded"
@@ -170,6 +172,7 @@ FACTS: dict[Action, frozenset[str]] = {
     Action.TOKEN_CREATED: _facts("scopes source expires_at role"),
     Action.TOKEN_REVOKED: _facts("why"),
     Action.ACCESS_REFUSED: _facts("method route permission"),
+    Action.PAGE_READ: _facts("page"),
     # A second person
     Action.APPROVAL_REQUESTED: _facts("kind approval expires_at"),
     Action.APPROVAL_APPROVED: _facts("kind approval asked_by"),
@@ -190,7 +193,7 @@ FACTS: dict[Action, frozenset[str]] = {
     Action.RECORDING_RELEASED_FROM_QUARANTINE: _facts("why"),
     Action.RECORDING_LISTED: _facts("count filters page"),
     Action.RECORDING_SEARCHED: _facts("count field query filters"),
-    Action.RECORDING_VIEWED: _facts("state"),
+    Action.RECORDING_VIEWED: _facts("state copy"),
     Action.RECORDING_NUMBER_REVEALED: _facts("party field reason"),
     Action.BASIS_RECORDED: _facts("party purpose basis state notice_version evidence_ms effect method entry"),
     Action.PURPOSE_CHANGED: _facts("old new purpose change"),
@@ -207,7 +210,7 @@ FACTS: dict[Action, frozenset[str]] = {
     Action.FREEZE_LIFTED: _facts("hold ground"),
     Action.HOLD_PLACED: _facts("recordings ground kind hold until"),
     Action.HOLD_RELEASED: _facts("recordings ground kind hold approval"),
-    Action.POLICY_CREATED: _facts("version lawful_basis at_least at_most from_what scope"),
+    Action.POLICY_CREATED: _facts("version field old new lawful_basis at_least at_most from_what scope"),
     Action.POLICY_CHANGED: _facts("version old new field lawful_basis at_least at_most"),
     Action.POLICY_APPROVED: _facts("version by_author"),
     Action.POLICY_RETIRED: _facts("version"),
@@ -228,13 +231,14 @@ FACTS: dict[Action, frozenset[str]] = {
     Action.CLOCK_BELIEVED: _facts("why off_by_s"),
     Action.CLOCK_CONFIRMED: _facts("why off_by_s"),
     # The trail itself
-    Action.TRAIL_SEARCHED: _facts("filters count page"),
+    Action.TRAIL_SEARCHED: _facts("filters count page query"),
     Action.TRAIL_EVENT_READ: _facts("event"),
+    Action.TRAIL_CHECKPOINT_READ: _facts("tree_size"),
     Action.TRAIL_EXPORTED: _facts("format scope filters personal_data"),
     Action.TRAIL_EXPORT_FINISHED: _facts("events size sha256 tree_size"),
     Action.TRAIL_EXPORT_DOWNLOADED: _facts("events size sha256"),
     Action.TRAIL_EXPORT_EXPIRED: _facts("why"),
-    Action.TRAIL_VERIFIED: _facts("tree_size whole findings first_finding"),
+    Action.TRAIL_VERIFIED: _facts("tree_size whole findings first_finding check"),
     Action.TRAIL_FORGOTTEN: _facts("keys ground approval"),
     Action.TRAIL_MONTH_REMOVED: _facts("month first last events policy tree_size root"),
     Action.TRAIL_CHECK_REQUESTED: _facts("check"),
@@ -281,6 +285,7 @@ GROUPS: dict[str, frozenset[Action]] = {
             Action.RECORDING_NUMBER_REVEALED,
             Action.ERASURE_PROOF_READ,
             Action.APPROVAL_READ,
+            Action.PAGE_READ,
             Action.DATA_KEY_EXPORTED,
             Action.STATEMENT_MADE,
             Action.BREACH_REPORT_MADE,

@@ -24,7 +24,8 @@ class Actor:
     """Somebody or something that acts; made by the doors, passed to every use case.
 
     ``name`` and ``address`` are personal: they reach the trail only sealed, as an addendum that can be
-    forgotten. ``session`` is a keyed hash of the session's key, never the key.
+    forgotten. ``session`` is a keyed hash of the session's key, never the key. ``rule`` is what let the actor
+    in, as the gate found it: it stands in every event for which the use case names no closer one.
     """
 
     kind: ActorKind
@@ -38,6 +39,7 @@ class Actor:
     teams: frozenset[UUID] = frozenset()
     permissions: frozenset[Permission] = frozenset()
     on_behalf_of: UUID | None = None
+    rule: str = ""
 
     def may(self, permission: Permission) -> bool:
         """Say whether the actor's role gives the permission; reach is another question."""

@@ -1,14 +1,16 @@
 """Check the trail against itself, now: every row, every leaf, every tile, the newest signature.
 
-It finds what changed since the last checkpoint that it trusts, which is its own: whoever holds the signing
-key can rewrite and sign again. Only a checkpoint held outside shows that.
+It compares the trail with the checkpoints that were anchored outside, as far as their evidence stands here. Where
+there is none, whoever holds the signing key can rewrite and sign again: only a checkpoint held outside shows that.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+import copy
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import chain
 from typing import Any
 from uuid import UUID
 
@@ -16,12 +18,13 @@ from django.conf import settings
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from audit import checkpoints, log_key, trail
+from audit import checkpoints, log_key, stray_rows, trail
 from audit.actions import Action
 from audit.actor import Actor, Ref
-from audit.models import AuditEvent, Checkpoint, Leaf, Tile
+from audit.anchors import witnesses
+from audit.models import Anchor, AuditEvent, Checkpoint, Leaf, Tile
 from audit.tree import TILE_WIDTH, Edge, FullTile, leaf_hash
-from audit.tree_head import CheckpointRefused, open_checkpoint
+from audit.tree_head import CheckpointRefused, TreeHead, open_checkpoint
 from vault.crypto.errors import NoteRefused
 
 BATCH = 16 * TILE_WIDTH
@@ -43,21 +46,36 @@ class CheckResult:
 
 def check_trail(*, actor: Actor, now: datetime) -> CheckResult:
     """Check the whole trail up to the newest checkpoint, and record that it was checked."""
-    checkpoint = checkpoints.newest()
-    findings = list(_findings(checkpoint)) if checkpoint else []
-    result = CheckResult(checkpoint.size if checkpoint else 0, findings)
+    result = examine(checkpoints.newest())
     with transaction.atomic(durable=True):
-        trail.record(
-            Action.TRAIL_VERIFIED,
-            actor=actor,
-            target=Ref("trail", settings.AUDIT_ORIGIN),
-            at=now,
-            tree_size=result.size,
-            whole=result.is_whole,
-            findings=len(findings),
-            first_finding=findings[0][:500] if findings else None,
-        )
+        record_result(result, actor=actor, at=now)
     return result
+
+
+def examine(
+    checkpoint: Checkpoint | None, *, on_progress: Callable[[int], None] = lambda done: None
+) -> CheckResult:
+    """Check all that a checkpoint covers, telling after each batch how many events have been read."""
+    findings = list(_findings(checkpoint, on_progress)) if checkpoint else []
+    return CheckResult(checkpoint.size if checkpoint else 0, findings)
+
+
+def record_result(
+    result: CheckResult, *, check_id: str | None = None, actor: Actor, at: datetime
+) -> AuditEvent:
+    """Record, within the caller's transaction, what a check has found."""
+    findings = result.findings
+    return trail.record(
+        Action.TRAIL_VERIFIED,
+        actor=actor,
+        target=Ref("trail", settings.AUDIT_ORIGIN),
+        at=at,
+        check=check_id,
+        tree_size=result.size,
+        whole=result.is_whole,
+        findings=len(findings),
+        first_finding=findings[0][:500] if findings else None,
+    )
 
 
 def last_check() -> AuditEvent | None:
@@ -65,7 +83,7 @@ def last_check() -> AuditEvent | None:
     return AuditEvent.objects.filter(action=Action.TRAIL_VERIFIED.value).order_by("-id").first()
 
 
-def _findings(checkpoint: Checkpoint) -> Iterator[str]:
+def _findings(checkpoint: Checkpoint, on_progress: Callable[[int], None]) -> Iterator[str]:
     edge, counters, found = Edge(), dict[UUID, int](), 0
     for first in range(0, checkpoint.size, BATCH):
         leaves = list(
@@ -73,13 +91,50 @@ def _findings(checkpoint: Checkpoint) -> Iterator[str]:
                 "index"
             )
         )
-        for finding in _check_batch(first, leaves, edge, counters, checkpoint.size):
+        for finding in chain(
+            _check_anchors(first, leaves, edge),
+            _check_batch(first, leaves, edge, counters, checkpoint.size),
+        ):
             yield finding
             found += 1
             if found == MOST_FINDINGS:
                 yield _("There is more; this check stops here.")
                 return
+        on_progress(first + len(leaves))
     yield from _check_signature(checkpoint, edge)
+    yield from _check_reach()
+    yield from stray_rows.find_stray_rows(checkpoint)
+
+
+def _check_anchors(first: int, leaves: list[Leaf], edge: Edge) -> Iterator[str]:
+    """Compare the tree with what witnesses have cosigned at the sizes that these leaves reach.
+
+    Where else a checkpoint was brought to, the database holds no evidence of: that is compared outside.
+    """
+    hashes = [bytes(leaf.hash) for leaf in leaves]
+    grown = None
+    reached = Anchor.objects.filter(kind=witnesses.KIND, size__gt=first, size__lte=first + len(hashes))
+    known = {witness.name: witness for witness in witnesses.configured()}
+    for anchor in reached.order_by("size", "pk"):
+        if anchor.place not in known:
+            continue
+        grown = grown or copy.deepcopy(edge)
+        grown.append(hashes[grown.size - first : anchor.size - first])
+        said = {"size": anchor.size, "place": anchor.place}
+        head = TreeHead(settings.AUDIT_ORIGIN, grown.size, grown.root())
+        if not _is_cosigned(anchor, head, known[anchor.place]):
+            yield (
+                _("The events do not lead to what the witness %(place)s cosigned at %(size)d events.") % said
+            )
+
+
+def _is_cosigned(anchor: Anchor, head: TreeHead, witness: witnesses.Witness) -> bool:
+    """Say whether a cosignature holds over this head, under the name of the log then or now."""
+    origins = {head.origin}
+    if note := Checkpoint.objects.filter(size=anchor.size).values_list("note", flat=True).first():
+        origins.add(note.split("\n", 1)[0])
+    evidence = bytes(anchor.evidence).decode(errors="replace")
+    return any(witness.has_cosigned(replace(head, origin=origin).text(), evidence) for origin in origins)
 
 
 def _check_batch(
@@ -96,9 +151,9 @@ def _check_batch(
     found = (
         AuditEvent.objects.filter(id__in=ids, recorded_at__range=(min(moments), max(moments))) if ids else ()
     )
-    rows = {event.id: event for event in found}
+    by_id = {event.id: event for event in found}
     for leaf in leaves:
-        event = rows.get(leaf.event_id)
+        event = by_id.get(leaf.event_id)
         if event is None:
             yield _("Event %(index)d is gone.") % {"index": leaf.index}
             continue
@@ -171,3 +226,14 @@ def _check_signature(checkpoint: Checkpoint, edge: Edge) -> Iterator[str]:
         return
     if (head.size, head.root) != (edge.size, edge.root()):
         yield _("The events do not lead to the signed root.")
+
+
+def _check_reach() -> Iterator[str]:
+    """Compare how far the anchors and the trail reach, both as they are now: the trail may have grown meanwhile."""
+    anchor, newest = Anchor.objects.order_by("-size", "-pk").first(), checkpoints.newest()
+    if anchor and newest and anchor.size > newest.size:
+        yield _("An anchor (%(kind)s) covers %(size)d events, and the newest checkpoint %(count)d.") % {
+            "kind": anchor.kind,
+            "size": anchor.size,
+            "count": newest.size,
+        }

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from django.conf import settings
+from django.db.models import QuerySet
+
+from audit.anchors import witnesses
 from audit.models import Anchor, Checkpoint
 
 
@@ -10,6 +14,13 @@ def newest() -> Checkpoint | None:
     return Checkpoint.objects.order_by("-size").first()
 
 
-def newest_anchor() -> Anchor | None:
-    """Return the newest evidence outside the operator's reach; None if there is none."""
-    return Anchor.objects.order_by("-size", "-pk").first()
+def of_this_origin() -> QuerySet[Checkpoint]:
+    """Return the checkpoints under the name that the log has now."""
+    return Checkpoint.objects.filter(note__startswith=f"{settings.AUDIT_ORIGIN}\n")
+
+
+def given_out(checkpoint: Checkpoint) -> str:
+    """Return a checkpoint as it is handed out: with one cosignature of each witness that saw it."""
+    anchors = Anchor.objects.filter(kind=witnesses.KIND, size=checkpoint.size).order_by("pk")
+    lines = {anchor.place: bytes(anchor.evidence).decode() for anchor in anchors}
+    return checkpoint.note + "".join(lines.values())

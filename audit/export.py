@@ -14,22 +14,25 @@ from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
 import structlog
+from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
 
-from audit import checkpoints, package, trail
+from audit import checkpoints, events, log_key, package, trail
 from audit.actions import Action
 from audit.actor import Actor, Ref
+from audit.anchors import work as anchoring
 from audit.events import EventFilters
-from audit.models import Export, ExportState, Leaf
-from vault import kms, storage
+from audit.models import Checkpoint, Export, ExportState, Leaf
+from audit.shapes.formats import FORMATS
+from audit.shapes.lines import About
+from vault import kms, pdf, storage
 from vault.crypto import container
 from vault.crypto.container import CopyKind, Opener, Sealer
 from vault.errors import Conflict, Invalid, Missing, gettext_noop
 from vault.kms import Duty, keks
 
 KEK = "exports"
-FORMATS = ("jsonl", "csv")
 KEPT_FOR = timedelta(hours=24)
 LEASE = timedelta(minutes=30)
 RENEWED_EVERY = timedelta(seconds=2)
@@ -67,16 +70,25 @@ class Download:
 
 
 def request_export(
-    *, format: str, filters: EventFilters, with_personal: bool, ground: str = "", actor: Actor, now: datetime
+    *,
+    format: str,
+    filters: EventFilters,
+    with_personal: bool,
+    ground: str = "",
+    language: str = "en",
+    actor: Actor,
+    now: datetime,
 ) -> Export:
     """Ask for a package; a job makes it.
 
-    Names and addresses leave only on a ground, which is kept with the event, sealed.
+    Names and addresses leave only on a ground, which is kept with the event, sealed. What people read in it is
+    in the language.
 
-    :raises Invalid: for a format that is not made, or personal data without a ground.
+    :raises Invalid: for a format that is not made, or not of so many events, or personal data without a ground.
     """
     if format not in FORMATS:
         raise Invalid(gettext_noop("There is no such format."), code="format")
+    _check_size(format, filters)
     if with_personal and not ground.strip():
         raise Invalid(gettext_noop("Say why names and addresses are needed."), code="ground")
     export_id = uuid4()
@@ -104,7 +116,8 @@ def request_export(
             asked_at=now,
             request_event=event.id,
             format=format,
-            filters=facts,
+            language=language,
+            filters=filters.as_row(),
             with_personal=with_personal,
         )
 
@@ -202,17 +215,22 @@ def _make(export: Export, now: datetime) -> bool:
     checkpoint = checkpoints.newest()
     if export.state == ExportState.FAILED or checkpoint is None:
         return False
+    # The checkpoint that fixes the package is to carry the witnesses' cosignatures.
+    anchoring.anchor_now(checkpoint, actor=Actor.system("task:audit.run_exports"), now=now)
+    filters = EventFilters.from_row(export.filters)
     order = package.Order(
         export_id=str(export.id),
         checkpoint=checkpoint,
-        filters=EventFilters.from_facts(export.filters),
+        filters=filters,
         format=export.format,
         with_personal=export.with_personal,
         made_at=now,
+        about=_about(export, filters, checkpoint, now),
     )
     mine = Export.objects.filter(pk=export.pk, attempts=export.attempts, state=ExportState.RUNNING)
     total = package.count_entries(order)
-    if not mine.update(total=total, done=0, tree_size=checkpoint.size):
+    work = package.count_work(order, total)
+    if not mine.update(total=work, done=0, tree_size=checkpoint.size):
         return False  # somebody else has taken over: what stands in the store is theirs
     store = storage.store()
     store.delete([export.object_name])  # what an earlier attempt left
@@ -222,11 +240,11 @@ def _make(export: Export, now: datetime) -> bool:
     wrapped = kms.service(Duty.INGEST).wrap(KEK, data_key, context)
     sealer = Sealer(data_key, context)
 
-    began, told_at, written = time.monotonic(), timedelta(), 0
+    began, told_at, worked = time.monotonic(), timedelta(), 0
 
     def note_progress(done: int) -> None:
-        nonlocal told_at, written
-        written = done
+        nonlocal told_at, worked
+        worked = done
         passed = _since(began)
         if passed - told_at >= RENEWED_EVERY:
             told_at = passed
@@ -240,10 +258,12 @@ def _make(export: Export, now: datetime) -> bool:
     except TakenOver:
         return False
     ready_at = now + _since(began)
+    written = worked // package.count_work(order, 1)
     with transaction.atomic(durable=True):
         kept = mine.update(
             state=ExportState.READY,
             done=written,
+            total=written,
             ready_at=ready_at,
             expires_at=ready_at + KEPT_FOR,
             object_version=stored.version,
@@ -267,6 +287,47 @@ def _make(export: Export, now: datetime) -> bool:
         )
     log.info("export made", export=str(export.id), bytes=sealer.plain_length)
     return True
+
+
+def _check_size(format: str, filters: EventFilters) -> None:
+    """Refuse what could not be made: a report of too many events, or where nothing prints it."""
+    most = FORMATS[format].most_events
+    if most is not None and events.count_events(filters) > most:
+        raise Invalid(
+            gettext_noop("A report has 2,000 events at most. Narrow the filter, or take CSV."),
+            code="too-many-events",
+        )
+    if format == "pdf" and not pdf.can_print():
+        raise Invalid(
+            gettext_noop(
+                "This machine lacks the libraries that print a PDF; the operating guide names them. Take another"
+                " format."
+            ),
+            code="no-printer",
+        )
+
+
+def _about(export: Export, filters: EventFilters, checkpoint: Checkpoint, now: datetime) -> About:
+    """Return what a reading copy says of the package: who asked for it by name only where names are shown."""
+    asking = events.read_event(export.request_event)
+    words = [part.fields.get("ground", "") for part in asking.addenda if part.fields]
+    who = f"{asking.event.actor_role} {asking.event.actor_id}"
+    key = log_key.verifier()
+    return About(
+        origin=key.name,
+        export_id=str(export.id),
+        made_at=now,
+        asked_at=export.asked_at,
+        asked_by=(asking.actor_name or who) if export.with_personal else who,
+        ground=" ".join(filter(None, words)) if export.with_personal else "",
+        filters=filters.as_facts(),
+        with_personal=export.with_personal,
+        language=export.language,
+        tree_size=checkpoint.size,
+        checkpoint=checkpoint.note,
+        vkey=key.vkey,
+        site=settings.ORGANISATION,
+    )
 
 
 def _since(began: float) -> timedelta:

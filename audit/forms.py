@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import datetime, time, timedelta
 from typing import Any
 from uuid import UUID
@@ -9,12 +11,17 @@ from uuid import UUID
 from django import forms
 from django.contrib.auth import get_user_model
 from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from audit import export
+from audit import traces
 from audit.actions import GROUPS, Action
+from audit.actor import Actor
 from audit.events import EventFilters
-from audit.wording import OUTCOME_NAMES
+from audit.shapes.formats import FORMATS
+from audit.wording import GROUP_NAMES, OUTCOME_NAMES, name_of_action
+from vault.errors import Invalid
 
 PERIODS = {"1": 1, "7": 7, "30": 30, "365": 365}
 
@@ -36,7 +43,11 @@ class TrailFilters(forms.Form):
             ("365", _("Last 12 months")),
         ],
     )
-    recording = forms.UUIDField(label=_("Recording"), required=False)
+    recording = forms.UUIDField(
+        label=_("Recording"),
+        required=False,
+        error_messages={"invalid": _("Type the id of a recording, as its timeline shows it.")},
+    )
     purpose = forms.CharField(label=_("Purpose"), required=False, max_length=64)
     since = forms.DateField(label=_("From"), required=False, widget=forms.DateInput(attrs={"type": "date"}))
     until = forms.DateField(label=_("Until"), required=False, widget=forms.DateInput(attrs={"type": "date"}))
@@ -47,10 +58,10 @@ class TrailFilters(forms.Form):
     def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)  # type: ignore[arg-type]
         people = get_user_model().objects.order_by("name", "pk").values_list("pk", "name")
-        choices: dict[str, list[tuple[str, Any]]] = {
+        choices: dict[str, list[tuple[Any, Any]]] = {
             "person": [("", _("Anyone")), *((str(key), name) for key, name in people)]
         }
-        choices["action"] = [("", _("Anything")), *((action.value, action.value) for action in Action)]
+        choices["action"] = [("", _("Anything")), *_actions_by_group()]
         choices["outcome"] = [("", _("Any")), *((key, name) for key, name in OUTCOME_NAMES.items())]
         for name, values in choices.items():
             field = self.fields[name]
@@ -68,8 +79,8 @@ class TrailFilters(forms.Form):
         if asked["period"]:
             since = now - timedelta(days=PERIODS[asked["period"]])
         return EventFilters(
-            actor_id=asked["person"],
-            target_id=str(asked["recording"] or ""),
+            person_id=asked["person"],
+            recording_id=asked["recording"],
             group=asked["group"],
             action=asked["action"],
             outcome=asked["outcome"],
@@ -79,12 +90,47 @@ class TrailFilters(forms.Form):
         )
 
 
+class PostedFilters(TrailFilters):
+    """The same, and what is personal in itself: it is posted, and stands in no address and no log."""
+
+    number = forms.CharField(
+        label=_("Telephone number or customer reference"), required=False, max_length=200
+    )
+    address = forms.CharField(label=_("Network address"), required=False, max_length=64)
+
+    def __init__(self, *args: object, actor: Actor, now: datetime, **kwargs: object) -> None:
+        super().__init__(*args, **kwargs)
+        self._actor, self._now = actor, now
+        self._traces: list[traces.Traces] = []
+        for name in ("number", "address"):
+            self.fields[name].widget.attrs["autocomplete"] = "off"
+
+    def clean(self) -> dict[str, Any]:
+        """Find what the number and the address left in the trail."""
+        asked: dict[str, Any] = super().clean() or self.cleaned_data
+        if number := asked.get("number"):
+            self._find("number", lambda: traces.of_number(number, actor=self._actor))
+        if address := asked.get("address"):
+            self._find("address", lambda: traces.of_address(address, now=self._now))
+        return asked
+
+    def filters(self, now: datetime) -> EventFilters:
+        """Return what a valid form looks for."""
+        return replace(super().filters(now), traces=tuple(self._traces))
+
+    def _find(self, name: str, find: Callable[[], traces.Traces]) -> None:
+        try:
+            self._traces.append(find())
+        except Invalid as refusal:
+            self.add_error(name, gettext(refusal.detail))
+
+
 class OrderExport(forms.Form):
     """What an export is to hold, beside the filters of the page."""
 
     format = forms.ChoiceField(
         label=_("Format"),
-        choices=[("jsonl", _("JSON Lines, for programs")), ("csv", _("CSV as well, for a spreadsheet"))],
+        choices=[(name, shape.label) for name, shape in FORMATS.items()],
         widget=forms.RadioSelect,
         initial="jsonl",
     )
@@ -100,16 +146,34 @@ class OrderExport(forms.Form):
         help_text=_("Needed if they are shown. Kept with the export's event, sealed."),
     )
 
-    def clean_ground(self) -> str:
-        """Ask for a ground where personal data is to leave."""
-        ground: str = self.cleaned_data["ground"].strip()
-        if self.cleaned_data.get("with_personal") and not ground:
-            raise forms.ValidationError(_("Say why names, addresses and reasons are needed."))
-        return ground
+    def __init__(self, *args: object, **kwargs: object) -> None:
+        super().__init__(*args, **kwargs)  # type: ignore[arg-type]
+        field = self.fields["format"]
+        assert isinstance(field, forms.ChoiceField)  # noqa: S101 - declared so above
+        field.choices = [
+            (name, format_html('{}<span class="form-text d-block">{}</span>', shape.label, shape.meant_for))
+            for name, shape in FORMATS.items()
+        ]
 
+    def add_refusal(self, refusal: Invalid) -> None:
+        """Show why the export was not ordered beside the field that can change it.
 
-assert set(dict(OrderExport.base_fields["format"].choices)) == set(export.FORMATS)  # type: ignore[attr-defined]  # noqa: S101
+        :raises Invalid: the same, if no field can.
+        """
+        field = {"ground": "ground", "too-many-events": "format", "no-printer": "format"}.get(refusal.reason)
+        if field is None:
+            raise refusal
+        self.add_error(field, gettext(refusal.detail))
 
 
 def _midnight(day: object) -> datetime:
     return timezone.make_aware(datetime.combine(day, time.min))  # type: ignore[arg-type]
+
+
+def _actions_by_group() -> Iterator[tuple[str, list[tuple[str, str]]]]:
+    """Yield what can happen, in words, under the headings that the page's chips bear."""
+    left = {action.value: name_of_action(action) for action in Action}
+    for group, actions in GROUPS.items():
+        names = {action.value: left.pop(action.value) for action in actions if action.value in left}
+        yield str(GROUP_NAMES[group]), sorted(names.items(), key=lambda each: each[1])
+    yield str(_("Other")), sorted(left.items(), key=lambda each: each[1])

@@ -42,3 +42,8 @@ def verifier() -> NoteVerifier:
     if given.name != settings.AUDIT_ORIGIN:
         raise ImproperlyConfigured("AUDIT_PUBLIC_KEY is the key of another log than AUDIT_ORIGIN names.")
     return given
+
+
+def verifier_of(origin: str) -> NoteVerifier:
+    """Return the same public key under another name: that of an origin which this log had before."""
+    return NoteVerifier(origin, verifier().public_key)

@@ -50,9 +50,12 @@ class AuditEvent(models.Model):
 
     @cached_property
     def body(self) -> dict[str, Any]:
-        """The entry, parsed."""
-        parsed: dict[str, Any] = json.loads(bytes(self.entry))
-        return parsed
+        """The entry, parsed; empty where somebody damaged it, so that what is left can still be read and exported."""
+        try:
+            parsed = json.loads(bytes(self.entry))
+        except ValueError:
+            return {}
+        return parsed if isinstance(parsed, dict) else {}
 
     @property
     def target(self) -> Ref:
@@ -189,12 +192,37 @@ class Anchor(models.Model):
 
     id = models.BigAutoField(primary_key=True)
     size = models.BigIntegerField(db_index=True)
-    kind = models.TextField()
-    evidence = models.BinaryField()
+    kind = models.TextField(help_text="witness, mail or locked-copy.")
+    place = models.TextField(default="", help_text="Which of its kind: a witness's name, a bucket.")
+    evidence = models.BinaryField(help_text="A cosignature, the id of a message, the name of an object.")
     anchored_at = models.DateTimeField()
 
     def __str__(self) -> str:
         return f"{self.kind} of {self.size}"
+
+
+class AnchorPlace(models.Model):
+    """How it stands with one place that checkpoints are brought to. Personal data: none."""
+
+    id = models.BigAutoField(primary_key=True)
+    kind = models.CharField(max_length=16)
+    name = models.CharField(max_length=200, blank=True)
+    origin = models.CharField(max_length=200)
+    size = models.BigIntegerField(default=0, help_text="Of the newest checkpoint that it holds.")
+    tried_at = models.DateTimeField(null=True)
+    worked_at = models.DateTimeField(null=True)
+    failing_since = models.DateTimeField(null=True)
+    why = models.CharField(max_length=64, blank=True, help_text="Code of what is wrong.")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                name="audit_anchor_place_stands_once_an_origin", fields=["kind", "name", "origin"]
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name}"
 
 
 class ExportState(models.TextChoices):

@@ -5,13 +5,11 @@ Nothing of it stands in memory or on disk as a whole. ``docs/spec/audit-log.md``
 
 from __future__ import annotations
 
-import csv
 import io
-import json
 import zipfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import cast
@@ -21,11 +19,13 @@ from django.db import connection
 from django.db.models import Max, Q, QuerySet
 from django.db.models.functions import TruncDate
 
-from audit import events, log_key, verify
+from audit import checkpoints, events, log_key, verify
 from audit.actions import Action
 from audit.canonical import Value
 from audit.events import EventFilters, Told
 from audit.models import Anchor, AuditEvent, Checkpoint, Leaf, Tile
+from audit.shapes.formats import FORMATS
+from audit.shapes.lines import About, Line
 from audit.tiles import StoredTiles
 from audit.tree import TILE_WIDTH, leaf_hash, tile_path
 
@@ -38,7 +38,7 @@ ALL_SUBJECTS = ("account", "day", "recording")
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What was asked for, and the checkpoint that fixes it."""
+    """What was asked for, and the checkpoint that fixes it. With nothing to say about it, no reading copy is made."""
 
     export_id: str
     checkpoint: Checkpoint
@@ -46,6 +46,7 @@ class Order:
     format: str
     with_personal: bool
     made_at: datetime
+    about: About | None = None
 
     @property
     def is_whole(self) -> bool:
@@ -64,12 +65,18 @@ def count_entries(order: Order) -> int:
     return order.checkpoint.size if order.is_whole else _leaves(order).count()
 
 
+def count_work(order: Order, events: int) -> int:
+    """Return how far the progress of a package with so many entries goes: the reading copy is work too."""
+    return events * (1 + FORMATS[order.format].weight)
+
+
 def write_package(order: Order, on_progress: Callable[[int], None]) -> Iterator[bytes]:
-    """Yield the zip, piece by piece, telling after each how many entries have been written."""
+    """Yield the zip, piece by piece, telling after each how much of the work is done."""
+    shape = FORMATS[order.format]
     pipe = _Pipe()
     sizes: dict[str, int] = {}
     kept_tiles: set[int] = set()
-    count = 0
+    count = shaped = 0
     with zipfile.ZipFile(cast(io.BytesIO, pipe), "w", zipfile.ZIP_DEFLATED) as archive:
 
         def member(name: str, pieces: Iterable[bytes]) -> Iterator[bytes]:
@@ -96,18 +103,25 @@ def write_package(order: Order, on_progress: Callable[[int], None]) -> Iterator[
         def going_on(pieces: Iterable[bytes]) -> Iterator[bytes]:
             for piece in pieces:
                 yield piece
-                on_progress(count)
+                on_progress(count + shaped * shape.weight)
+
+        def note_shaped(more: int) -> None:
+            nonlocal shaped
+            shaped = min(shaped + more, count)
+            on_progress(count + shaped * shape.weight)
 
         for name, content in _plain_files(order):
             yield from member(name, [content])
         yield from member("entries.jsonl", entries())
         if order.with_personal:
             yield from member("addenda.jsonl", going_on(_addenda(order)))
-        if order.format == "csv":
-            yield from member("entries.csv", going_on(_csv(order)))
+        if shape.make is not None and order.about is not None:
+            about = replace(order.about, events=count)
+            yield from member(shape.file, shape.make(about, _lines(order), note_shaped))
+            note_shaped(count)
         enclosed = _enclosed_checkpoints(order)
         for checkpoint in enclosed:
-            yield from member(f"checkpoints/{checkpoint.size}", [checkpoint.note.encode()])
+            yield from member(f"checkpoints/{checkpoint.size}", [checkpoints.given_out(checkpoint).encode()])
         kept_tiles.update(checkpoint.size // TILE_WIDTH for checkpoint in enclosed)
         for name, hashes in _tiles(order, kept_tiles):
             yield from member(name, going_on([hashes]))
@@ -138,8 +152,9 @@ def _leaves(order: Order) -> QuerySet[Leaf]:
         return leaves
     chosen = Q(event_id__in=order.filters.apply(AuditEvent.objects.all()).values("id"))
     # Why an addendum is missing must be in the package too.
-    forgotten = AuditEvent.objects.filter(action=Action.TRAIL_FORGOTTEN.value).values("id")
-    return leaves.filter(chosen | Q(event_id__in=forgotten))
+    explaining = (Action.TRAIL_FORGOTTEN.value, Action.TRAIL_REIMPORTED.value)
+    explained = AuditEvent.objects.filter(action__in=explaining).values("id")
+    return leaves.filter(chosen | Q(event_id__in=explained))
 
 
 def _numbered(order: Order) -> Iterator[list[_Numbered]]:
@@ -225,34 +240,39 @@ def _addenda(order: Order) -> Iterator[bytes]:
         yield b"".join(raw + b"\n" for raw in opened if raw is not None)
 
 
-def _csv(order: Order) -> Iterator[bytes]:
-    yield _csv_lines([verify.CSV_COLUMNS])
+def _lines(order: Order) -> Iterator[list[Line]]:
+    """Yield the events as every shape is made of them."""
     for batch in _numbered(order):
-        yield _csv_lines([_csv_row(one) for one in batch])
+        yield [_line(one) for one in batch]
 
 
-def _csv_row(one: _Numbered) -> list[str]:
-    entry = bytes(one.told.event.entry)
-    names = {"name": one.told.actor_name, "address": one.told.actor_address}
-    return verify.csv_row(one.index, json.loads(entry), leaf_hash(entry), names)
-
-
-def _csv_lines(rows: Sequence[Sequence[str]]) -> bytes:
-    text = io.StringIO(newline="")
-    csv.writer(text, lineterminator="\r\n").writerows(rows)
-    return text.getvalue().encode()
+def _line(one: _Numbered) -> Line:
+    told, entry = one.told, bytes(one.told.event.entry)
+    fields = [part.fields for part in told.addenda if part.fields]
+    parsed = told.event.body
+    return Line(
+        index=one.index,
+        entry=parsed,
+        leaf=leaf_hash(entry),
+        name=told.actor_name,
+        address=told.actor_address,
+        words=tuple(
+            text for part in fields for name, text in part.items() if name not in ("name", "address")
+        ),
+        withheld=len(parsed.get("addenda", ())) - len(fields),
+    )
 
 
 def _plain_files(order: Order) -> Iterator[tuple[str, bytes]]:
     yield "README.txt", _readme(order).encode()
     yield "verify.py", Path(verify.__file__).read_bytes()
     yield "keys.txt", f"{log_key.verifier().vkey}\n".encode()
-    yield "checkpoint", order.checkpoint.note.encode()
+    yield "checkpoint", checkpoints.given_out(order.checkpoint).encode()
 
 
 def _enclosed_checkpoints(order: Order) -> list[Checkpoint]:
     """Return the checkpoints that are anchored, and the last of each day."""
-    earlier = Checkpoint.objects.filter(size__lt=order.checkpoint.size)
+    earlier = checkpoints.of_this_origin().filter(size__lt=order.checkpoint.size)
     days = earlier.annotate(day=TruncDate("signed_at", tzinfo=UTC)).values("day").annotate(last=Max("size"))
     wanted = Q(size__in=days.values("last")) | Q(size__in=Anchor.objects.values("size"))
     return list(earlier.filter(wanted).order_by("-size")[:MOST_CHECKPOINTS])
@@ -288,7 +308,7 @@ def _manifest(order: Order, sizes: dict[str, int], count: int) -> bytes:
         "made_at": order.made_at.astimezone(UTC).isoformat(),
         "files": {**sizes},
     }
-    return json.dumps(manifest, indent=1, sort_keys=True, ensure_ascii=False).encode() + b"\n"
+    return verify.manifest_text(manifest)
 
 
 def _readme(order: Order) -> str:
@@ -301,7 +321,9 @@ Names, addresses and reasons are {people}.
 
   entries.jsonl   one line an event: the entry exactly as it was hashed, and its place in the tree
   addenda.jsonl   what the entries hold only as a hash: names, addresses, reasons (where open)
-  entries.csv     the same events for a spreadsheet (where asked for)
+  entries.csv     the same events for a spreadsheet (where asked for); compared with the entries
+  report.pdf, nen7513.jsonl, ocsf.jsonl
+                  the same events in other shapes (where asked for): reading copies, not checked
   tile/           the hash tree (RFC 6962 in the tiles of c2sp.org/tlog-tiles)
   checkpoint      size and root of the tree, signed (c2sp.org/tlog-checkpoint)
   checkpoints/    earlier ones: the last of each day, and every anchored one

@@ -2,93 +2,118 @@
 
 from __future__ import annotations
 
-import json
-import re
-from dataclasses import dataclass
-from datetime import date, datetime
-from itertools import groupby
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings
 from django.contrib import messages
-from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.contrib.auth import get_user_model
+from django.http import (
+    FileResponse,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBase,
+    QueryDict,
+    StreamingHttpResponse,
+)
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.formats import number_format
-from django.utils.html import format_html
-from django.utils.safestring import SafeString
+from django.utils.http import urlencode
+from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.views.decorators.debug import sensitive_post_parameters
 
-from audit import check, checkpoints, events, export, proofs, sequencer, trail
+from audit import checkpoints, checks, events, export, proofs, rows, state, sums, trail
 from audit.actions import Action
 from audit.actor import Actor, Ref
 from audit.doors import actor_of, asks
 from audit.events import EventFilters, EventPage, Told
-from audit.forms import OrderExport, TrailFilters
-from audit.models import Export, ExportState
-from audit.wording import ACTOR_KINDS, FACT_NAMES, GROUP_NAMES, TARGETS, say
+from audit.forms import OrderExport, PostedFilters, TrailFilters
+from audit.models import CheckState, Export, ExportState
+from audit.shapes.formats import FORMATS
+from audit.wording import GROUP_NAMES
 from vault import clock
-from vault.errors import Invalid
+from vault.errors import Invalid, Missing
 from vault.permissions import Permission
 
 READ, EXPORT = Permission.AUDIT_READ, Permission.AUDIT_EXPORT
-_LATE_S = 10
-_MOST_FACTS = 4
-_MOST_STRETCHES = 6
 
 
-@asks(GET=READ)
+@asks(GET=READ, POST=READ)
+@sensitive_post_parameters("number", "address")
 def show_trail(request: HttpRequest) -> HttpResponse:
-    """Show the newest events that match, a page at a time; that they were read is recorded first."""
-    now = clock.now()
-    form = TrailFilters(request.GET)
-    filters = form.filters(now) if form.is_valid() else EventFilters()
-    page = events.find_events(filters, after=_key(request, "after"), before=_key(request, "before"))
-    count = events.count_events(filters)
-    record_reading(filters, page, actor=actor_of(request), now=now)
+    """Show the newest events that match, a page at a time; that they were read is recorded first.
+
+    A number or a network address comes posted, as does each further page of what was found by it.
+    """
+    now, actor = clock.now(), actor_of(request)
+    asked = _asked(request)
+    form = PostedFilters(asked, actor=actor, now=now)
+    page, count, filters = EventPage([], None, None), 0, EventFilters()
+    if form.is_valid():
+        filters = form.filters(now)
+        page = events.find_events(filters, after=_key(asked, "after"), before=_key(asked, "before"))
+        count = events.count_events(filters)
+        record_reading(filters, page, actor=actor, now=now)
     context = {
         "form": form,
-        "days": _by_day([_row(one) for one in page.rows]),
-        "count_text": _count_text(count),
-        "can_export": count > 0 and form.is_valid(),
+        "is_posted": request.method == "POST",
+        "days": rows.by_day(page.rows),
+        "can_export": count > 0,
         "export_text": _export_text(count),
-        "older_url": _page_url(request, after=page.older),
-        "newer_url": _page_url(request, before=page.newer),
         "groups": [
             {"name": name, "label": label, "is_on": filters.group == name}
             for name, label in GROUP_NAMES.items()
         ],
         "order": OrderExport(),
-        "query": _query_of(request),
-        **_state_of_trail(),
+        "query": _query_of(asked),
+        **_pager(request, page, count),
+        **state.state_of_trail(),
+        **_check(),
         **_exports(),
     }
-    return render(request, "audit/trail.html", context)
+    return render(request, "audit/trail.html", context, status=400 if form.errors else 200)
+
+
+@asks(GET=READ)
+def show_recording(request: HttpRequest, recording_id: UUID) -> HttpResponse:
+    """Show everything that ever happened to one recording."""
+    filters = EventFilters(recording_id=recording_id)
+    context = {
+        "recording_id": recording_id,
+        "kind": "recording",
+        "sums": sums.of_recording(recording_id),
+        "list_url": f"{reverse('audit:trail')}?recording={recording_id}",
+    }
+    return _show_timeline(request, filters, context)
+
+
+@asks(GET=READ)
+def show_person(request: HttpRequest, person_id: UUID) -> HttpResponse:
+    """Show everything that one person did, and that was done to them."""
+    filters = EventFilters(person_id=person_id)
+    person = get_user_model().objects.filter(pk=person_id).first()
+    context = {
+        "person": person,
+        "kind": "person",
+        "sums": sums.of_person(person_id),
+        "list_url": f"{reverse('audit:trail')}?person={person_id}" if person else "",
+    }
+    return _show_timeline(request, filters, context)
 
 
 @asks(GET=READ)
 def show_event(request: HttpRequest, event_id: UUID) -> HttpResponse:
     """Show one event with all its fields and its proof."""
-    told = events.read_event(event_id)
-    proof = _proof_of(told)
-    _record_event_read(told, actor_of(request), clock.now())
-    body = told.event.body
-    context = {
-        "row": _row(told),
-        "fields": [
-            (name, value if isinstance(value, str | int) else json.dumps(value, ensure_ascii=False))
-            for name, value in body.items()
-            if name not in ("facts", "addenda")
-        ],
-        "facts": body.get("facts", {}).items(),
-        "addenda": told.addenda,
-        "entry": bytes(told.event.entry).decode(),
-        "proof": proof,
-    }
-    return render(request, "audit/event.html", context)
+    return _show_event(request, event_id, "audit/event.html")
+
+
+@asks(GET=READ)
+def show_inside(request: HttpRequest, event_id: UUID) -> HttpResponse:
+    """Show the same within the row of a timeline."""
+    return _show_event(request, event_id, "audit/_inside.html")
 
 
 @asks(GET=READ)
@@ -119,41 +144,74 @@ def give_checkpoint(request: HttpRequest) -> HttpResponse:
     newest = checkpoints.newest()
     if newest is None:
         raise proofs.NotYetSequenced(_("There is no checkpoint yet."))
-    response = HttpResponse(newest.note, content_type="text/plain; charset=utf-8")
+    record_checkpoint_read(newest.size, actor=actor_of(request), now=clock.now())
+    response = HttpResponse(checkpoints.given_out(newest), content_type="text/plain; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="checkpoint-{newest.size}.txt"'
     return response
 
 
 @asks(POST=READ)
 def check_now(request: HttpRequest) -> HttpResponse:
-    """Check the whole trail from its rows, and say what was found."""
-    result = check.check_trail(actor=actor_of(request), now=clock.now())
-    if result.is_whole:
-        messages.success(request, _("Checked: nothing is changed, missing or moved."))
-    else:
-        for finding in result.findings[:5]:
-            messages.error(request, finding)
-    return redirect("audit:trail")
+    """Ask for a check of the whole trail from its rows; a job does it."""
+    checks.request_check(actor=actor_of(request), now=clock.now())
+    return redirect(f"{reverse('audit:trail')}#check")
+
+
+@asks(GET=READ)
+def show_check(request: HttpRequest) -> HttpResponse:
+    """Show how far the newest check is, or what it found; asked again and again while one is under way."""
+    context = {**_check(), "is_polled": True}
+    if not context["is_checking"]:
+        context |= state.state_of_trail()
+    return render(request, "audit/_check.html", context)
 
 
 @asks(POST=EXPORT)
+@sensitive_post_parameters("number", "address", "ground")
 def order_export(request: HttpRequest) -> HttpResponse:
     """Ask for an export of what the page shows."""
-    now = clock.now()
-    filters, order = TrailFilters(request.POST), OrderExport(request.POST)
-    if not (filters.is_valid() and order.is_valid()):
-        errors = [*filters.errors.values(), *order.errors.values()]
-        raise Invalid(" ".join(str(text) for error in errors for text in error))
-    export.request_export(
-        format=order.cleaned_data["format"],
-        filters=filters.filters(now),
-        with_personal=order.cleaned_data["with_personal"],
-        ground=order.cleaned_data["ground"],
-        actor=actor_of(request),
-        now=now,
-    )
+    now, actor = clock.now(), actor_of(request)
+    filters, order = PostedFilters(request.POST, actor=actor, now=now), OrderExport(request.POST)
+    if not filters.is_valid():
+        raise Invalid(" ".join(str(text) for error in filters.errors.values() for text in error))
+    if not order.is_valid():
+        return _ask_again(request, filters, order)
+    try:
+        export.request_export(
+            format=order.cleaned_data["format"],
+            filters=filters.filters(now),
+            with_personal=order.cleaned_data["with_personal"],
+            ground=order.cleaned_data["ground"],
+            language=get_language() or settings.LANGUAGE_CODE,
+            actor=actor,
+            now=now,
+        )
+    except Invalid as refusal:
+        order.add_refusal(refusal)
+        trail.record_refusal(
+            refusal,
+            actor=actor,
+            action=Action.TRAIL_EXPORTED,
+            target=Ref("trail", settings.AUDIT_ORIGIN),
+            at=now,
+        )
+        return _ask_again(request, filters, order)
     messages.success(request, _("The export is being made. You may leave this page."))
     return redirect(f"{reverse('audit:trail')}#exports")
+
+
+def _ask_again(request: HttpRequest, filters: PostedFilters, order: OrderExport) -> HttpResponse:
+    """Show the dialog again, by itself, with what was typed and what is wrong beside its field."""
+    query = [(name, str(value)) for name, value in request.POST.items() if name in filters.fields and value]
+    # What may stand in an address, and no more.
+    back = [(name, value) for name, value in query if name in TrailFilters.base_fields]
+    context = {
+        "order": order,
+        "query": query,
+        "back_url": f"{reverse('audit:trail')}?{urlencode(back)}",
+        **_exports(),
+    }
+    return render(request, "audit/order.html", context, status=400)
 
 
 @asks(GET=EXPORT)
@@ -188,118 +246,64 @@ def record_reading(filters: EventFilters, page: EventPage, *, actor: Actor, now:
         filters=" ".join(f"{name}={value}" for name, value in facts.items()) or None,
         count=len(page.rows),
         page=str(page.rows[0].event.id) if page.rows else None,
+        query=next((trace.query for trace in filters.traces if trace.field == "number"), None),
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One event as the timeline shows it."""
-
-    id: UUID
-    index: int | None
-    at: datetime
-    who: str
-    sentence: SafeString
-    below: str
-    role: str
-    icon: str
-    tone: str
-
-
-def _row(told: Told) -> Row:
-    event = told.event
-    said = say(event.action, event.outcome)
-    return Row(
-        id=event.id,
-        index=told.index,
-        at=event.occurred_at,
-        who=_who(told),
-        sentence=format_html(said.pattern, what=_what(event.target)),
-        below=" · ".join(filter(None, _details(told))),
-        role=event.actor_role,
-        icon=said.icon,
-        tone=said.tone,
+def record_checkpoint_read(size: int, *, actor: Actor, now: datetime) -> None:
+    """Commit that somebody takes the newest checkpoint, before it is handed out."""
+    trail.record_disclosure(
+        Action.TRAIL_CHECKPOINT_READ,
+        actor=actor,
+        target=Ref("trail", settings.AUDIT_ORIGIN),
+        at=now,
+        tree_size=size,
     )
 
 
-def _who(told: Told) -> str:
-    if told.actor_name:
-        return told.actor_name
-    if told.is_actor_forgotten:
-        return _("Somebody forgotten")
-    return str(ACTOR_KINDS.get(told.event.actor_kind, told.event.actor_kind))
+def _show_timeline(request: HttpRequest, filters: EventFilters, context: dict[str, Any]) -> HttpResponse:
+    now, actor = clock.now(), actor_of(request)
+    page = events.find_events(filters, after=_key(request.GET, "after"), before=_key(request.GET, "before"))
+    if not page.rows:
+        raise Missing(_("Nothing stands in the trail about this."))
+    count = events.count_events(filters)
+    record_reading(filters, page, actor=actor, now=now)
+    refused: int = context["sums"].refused
+    context |= {
+        "days": rows.by_day(page.rows),
+        "refused_text": _capped(refused),
+        "is_refused": refused > 0,
+        **_pager(request, page, count),
+    }
+    return render(request, "audit/timeline.html", context)
 
 
-def _what(target: Ref) -> SafeString | str:
-    name = str(TARGETS.get(target.kind, target.kind))
-    if target.kind == "recording":
-        return format_html('<a href="{}">{}</a>', reverse("recordings:detail", args=[target.id]), name)
-    return name
+def _show_event(request: HttpRequest, event_id: UUID, template: str) -> HttpResponse:
+    told = events.read_event(event_id)
+    proof = _proof_of(told)
+    _record_event_read(told, actor_of(request), clock.now())
+    context = {"row": rows.row_of(told), "inside": rows.inside_of(told), "proof": proof}
+    return render(request, template, context)
 
 
-def _details(told: Told) -> list[str]:
-    body = told.event.body
-    facts = body.get("facts", {})
-    words = [
-        f"“{text}”"
-        for part in told.addenda
-        for name, text in (part.fields or {}).items()
-        if name not in ("name", "address")
-    ]
-    code = _("code %(code)s") % {"code": facts["code"]} if "code" in facts else ""
-    others = [
-        f"{FACT_NAMES[name]}: {value}" for name, value in facts.items() if name in FACT_NAMES and value != ""
-    ]
-    place = body.get("access_point", "")
-    return [
-        *words,
-        _heard(facts),
-        body.get("purpose", ""),
-        code,
-        *others[:_MOST_FACTS],
-        "" if place == "web" else place,
-    ]
-
-
-def _heard(facts: dict[str, Any]) -> str:
-    """Return which parts of a call were sent, as times of the call."""
-    stretches = re.findall(r"(\d+)-(\d+)", str(facts.get("heard", "")))
-    if "from_ms" in facts:
-        stretches = [(facts["from_ms"], facts["to_ms"])]
-    told = [f"{_clock(int(start))}–{_clock(int(end))}" for start, end in stretches[:_MOST_STRETCHES]]
-    return ", ".join([*told, "…"] if len(stretches) > _MOST_STRETCHES else told)
-
-
-def _clock(milliseconds: int) -> str:
-    minutes, seconds = divmod(milliseconds // 1000, 60)
-    return f"{minutes}:{seconds:02}"
-
-
-def _by_day(rows: list[Row]) -> list[tuple[date, list[Row]]]:
-    return [
-        (day, list(of_day))
-        for day, of_day in groupby(rows, key=lambda row: timezone.localtime(row.at).date())
-    ]
-
-
-def _state_of_trail() -> dict[str, object]:
-    newest, last = checkpoints.newest(), check.last_check()
-    waiting = sequencer.lag().total_seconds()
+def _check() -> dict[str, object]:
+    newest = checks.newest()
+    is_checking = newest is not None and newest.state in (CheckState.WAITING, CheckState.RUNNING)
+    took = newest.finished_at - newest.asked_at if newest and newest.finished_at else None
     return {
-        "checkpoint": newest,
-        "last_check": last,
-        "was_whole": last is not None and last.body["facts"].get("whole") is True,
-        "last_findings": last.body["facts"].get("findings", 0) if last else 0,
-        "anchor": checkpoints.newest_anchor(),
-        "is_late": waiting > _LATE_S,
-        "waiting_s": round(waiting),
+        "check": newest,
+        "is_checking": is_checking,
+        "check_took_s": None if took is None else max(1, round(took.total_seconds())),
     }
 
 
 def _exports() -> dict[str, object]:
     recent: list[Export] = export.recent()
     under_way = (ExportState.WAITING, ExportState.RUNNING)
-    return {"exports": recent, "is_busy": any(one.state in under_way for one in recent)}
+    return {
+        "exports": [(one, FORMATS[one.format].label if one.format in FORMATS else "") for one in recent],
+        "is_busy": any(one.state in under_way for one in recent),
+    }
 
 
 def _proof_of(told: Told) -> str:
@@ -331,14 +335,37 @@ def _export_text(count: int) -> str:
     return ngettext("Export %(count)s event", "Export %(count)s events", count) % {"count": _grouped(count)}
 
 
-def _key(request: HttpRequest, name: str) -> UUID | None:
-    value = request.GET.get(name, "")
+def _asked(request: HttpRequest) -> QueryDict:
+    """Return what is looked for; nothing that is personal in itself is taken from an address."""
+    if request.method != "POST":
+        if request.GET.keys() & {"number", "address"}:
+            raise Invalid(_("A number or a network address is posted, never written into an address."))
+        return request.GET
+    asked = request.POST.copy()
+    asked.pop("csrfmiddlewaretoken", None)
+    if "other_group" in asked:
+        asked["group"] = asked.pop("other_group")[-1]
+    return asked
+
+
+def _key(asked: QueryDict, name: str) -> UUID | None:
+    value = asked.get(name, "")
     try:
         return UUID(value) if value else None
     except ValueError:
         raise Invalid(
             _("This page's address was changed; start from the first page."), code="cursor-not-valid"
         ) from None
+
+
+def _pager(request: HttpRequest, page: EventPage, count: int) -> dict[str, Any]:
+    return {
+        "count_text": _count_text(count),
+        "older": page.older,
+        "newer": page.newer,
+        "older_url": _page_url(request, after=page.older),
+        "newer_url": _page_url(request, before=page.newer),
+    }
 
 
 def _page_url(request: HttpRequest, **keys: UUID | None) -> str:
@@ -352,9 +379,13 @@ def _page_url(request: HttpRequest, **keys: UUID | None) -> str:
     return f"{request.path}?{query.urlencode()}"
 
 
-def _query_of(request: HttpRequest) -> list[tuple[str, str]]:
-    query = ((name, str(value)) for name, value in request.GET.items() if name not in ("after", "before"))
+def _query_of(asked: QueryDict) -> list[tuple[str, str]]:
+    query = ((name, str(value)) for name, value in asked.items() if name not in ("after", "before"))
     return [(name, value) for name, value in query if value]
+
+
+def _capped(count: int) -> str:
+    return _grouped(count) if count <= events.MOST_COUNTED else f"{_grouped(events.MOST_COUNTED)}+"
 
 
 def _grouped(count: int) -> str:

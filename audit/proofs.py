@@ -10,9 +10,12 @@ from __future__ import annotations
 import base64
 from uuid import UUID
 
+from django.conf import settings
 from django.db import connection
 
-from audit.models import AuditEvent
+from audit import checkpoints
+from audit.anchors import witnesses
+from audit.models import AuditEvent, Checkpoint
 from audit.tiles import proving_tree
 from vault.errors import Missing, Unavailable, gettext_noop
 
@@ -27,7 +30,7 @@ class NotYetSequenced(Unavailable):
 
 
 def event_proof(event_id: UUID, extra: bytes = b"") -> str:
-    """Return the proof that the event stands in the newest checkpoint.
+    """Return the proof that the event stands in the newest checkpoint, or the newest that a witness cosigned.
 
     :raises Missing: if there is no such event.
     :raises NotYetSequenced: if no checkpoint covers it yet.
@@ -37,8 +40,8 @@ def event_proof(event_id: UUID, extra: bytes = b"") -> str:
         if not AuditEvent.objects.filter(id=event_id).exists():
             raise Missing(gettext_noop("There is no such event."))
         raise NotYetSequenced(gettext_noop("The next checkpoint will cover it; try again in a few seconds."))
-    index, entry, size, note = found
-    hashes = proving_tree(size, index).inclusion_proof(index)
+    index, entry, checkpoint = found
+    hashes = proving_tree(checkpoint.size, index).inclusion_proof(index)
     line_feed = b"\n"
     lines = [
         FORMAT,
@@ -46,26 +49,32 @@ def event_proof(event_id: UUID, extra: bytes = b"") -> str:
         f"index {index}",
         *map(_base64, hashes),
         "",
-        note,
+        checkpoints.given_out(checkpoint),
     ]
     return "\n".join(lines)
 
 
-def _find(event_id: UUID) -> tuple[int, bytes, int, str] | None:
-    """Return the event's index and entry, and the newest checkpoint's size and note, if that covers it."""
+def _find(event_id: UUID) -> tuple[int, bytes, Checkpoint] | None:
+    """Return the event's index and entry with the checkpoint to prove it by, if there is one that covers it."""
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            SELECT leaf.index, event.entry, newest.size, newest.note
+            SELECT leaf.index, event.entry,
+                   coalesce(cosigned.size, newest.size), coalesce(cosigned.note, newest.note)
             FROM audit_leaf AS leaf
-            JOIN audit_event AS event ON event.id = leaf.event_id AND event.recorded_at = leaf.recorded_at,
-                 (SELECT size, note FROM audit_checkpoint ORDER BY size DESC LIMIT 1) AS newest
+            JOIN audit_event AS event ON event.id = leaf.event_id AND event.recorded_at = leaf.recorded_at
+            CROSS JOIN (SELECT size, note FROM audit_checkpoint ORDER BY size DESC LIMIT 1) AS newest
+            LEFT JOIN LATERAL (
+                SELECT size FROM audit_anchor WHERE kind = %s AND size > leaf.index ORDER BY size DESC LIMIT 1
+            ) AS witnessed ON true
+            LEFT JOIN audit_checkpoint AS cosigned
+                ON cosigned.size = witnessed.size AND starts_with(cosigned.note, %s)
             WHERE leaf.event_id = %s AND leaf.index < newest.size
             """,
-            [event_id],
+            [witnesses.KIND, f"{settings.AUDIT_ORIGIN}\n", event_id],
         )
         row = cursor.fetchone()
-    return (row[0], bytes(row[1]), row[2], row[3]) if row else None
+    return (row[0], bytes(row[1]), Checkpoint(size=row[2], note=row[3])) if row else None
 
 
 def _base64(value: bytes) -> str:

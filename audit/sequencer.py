@@ -7,6 +7,7 @@ nothing more can appear there. Within one transaction the writers' counters give
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,6 +16,7 @@ from django.conf import settings
 from django.db import connections, transaction
 
 from audit import log_key
+from audit.actions import Action
 from audit.models import Checkpoint
 from audit.tiles import stored_edge
 from audit.tree import Edge, FullTile, leaf_hash
@@ -27,6 +29,10 @@ LOCK = 0x7661_756C_7453  # one sequencer for each database: any number that all 
 
 class TreeDiffers(Exception):
     """The stored tree is not the one that was signed; nothing more is signed on top of it."""
+
+
+class OriginChanged(Exception):
+    """The last checkpoint is of another origin, and no event says that a new one was opened."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +56,8 @@ def sequence_once(*, now: datetime) -> Checkpoint | None:
         if not cursor.fetchone()[0]:
             return None
         last = Checkpoint.objects.using(ALIAS).order_by("-size").first()
+        if last and origin_of(last) != settings.AUDIT_ORIGIN:
+            return _open_origin(cursor, last, now)
         place = _Place(last.size, last.tx, last.cluster) if last else _Place(0, 0, 0)
         cluster, horizon, after = _horizon(cursor)
         is_moved = place.size > 0 and place.cluster != cluster
@@ -73,6 +81,11 @@ def sequence_once(*, now: datetime) -> Checkpoint | None:
         )
 
 
+def origin_of(checkpoint: Checkpoint) -> str:
+    """Return the name of the log that a checkpoint is of."""
+    return checkpoint.note.partition("\n")[0]
+
+
 def lag() -> timedelta:
     """Return how long the oldest event without a number has been waiting, by the database's clock."""
     last = Checkpoint.objects.order_by("-size").first()
@@ -87,6 +100,43 @@ def lag() -> timedelta:
         )
         waiting: timedelta = cursor.fetchone()[0]
     return waiting
+
+
+def _open_origin(cursor: Any, last: Checkpoint, now: datetime) -> Checkpoint:
+    """Sign the first checkpoint under a new origin: it adds the event that says so, and nothing else.
+
+    :raises OriginChanged: if there is no such event without a number.
+    """
+    _cluster, horizon, _after = _horizon(cursor)
+    cursor.execute(
+        """
+        SELECT id, recorded_at, entry FROM audit_event AS event
+        WHERE action = %s AND target_id = %s AND tx < %s::text::xid8
+          AND NOT EXISTS (SELECT FROM audit_leaf AS leaf WHERE leaf.event_id = event.id)
+        ORDER BY id LIMIT 1
+        """,
+        [Action.TRAIL_ORIGIN_OPENED.value, settings.AUDIT_ORIGIN, horizon],
+    )
+    row = cursor.fetchone()
+    if row is None or json.loads(bytes(row[2]))["facts"].get("old") != origin_of(last):
+        raise OriginChanged(
+            f"AUDIT_ORIGIN is {settings.AUDIT_ORIGIN}, but the last checkpoint is of {origin_of(last)}. Set it back,"
+            " or run bin/manage restore_trail --new-origin --why TEXT."
+        )
+    edge = stored_edge(last.size, using=ALIAS)
+    if edge.root() != bytes(last.root):
+        raise TreeDiffers(f"The stored tree does not match checkpoint {last.size}.")
+    leaf = (edge.size, row[0], row[1], leaf_hash(bytes(row[2])))
+    _keep_leaves(cursor, [leaf])
+    _keep_tiles(cursor, edge.append([leaf[3]]))
+    return Checkpoint.objects.using(ALIAS).create(
+        size=edge.size,
+        root=edge.root(),
+        note=TreeHead(settings.AUDIT_ORIGIN, edge.size, edge.root()).sign(log_key.signer()),
+        signed_at=now,
+        cluster=last.cluster,
+        tx=last.tx,
+    )
 
 
 def _signed_edge(last: Checkpoint) -> Edge:

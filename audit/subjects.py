@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hmac
+import ipaddress
 import os
 from collections import OrderedDict
 from collections.abc import Iterable
@@ -142,7 +143,16 @@ def destroy_keys(subject: Subject) -> int:
 
 def _lookup_of(master: bytes, field: str, value: str) -> bytes:
     key = hmac.digest(master, b"callvault/trail-lookup/v1", "sha256")
-    return blind_index.index(key, field, value)
+    return blind_index.index(key, field, fold_address(value) if field == "address" else value)
+
+
+def fold_address(value: str) -> str:
+    """Return an IP address as it is written once, however it was written; anything else as it is."""
+    try:
+        address = ipaddress.ip_address(value.strip())
+    except ValueError:
+        return value
+    return str(getattr(address, "ipv4_mapped", None) or address)
 
 
 def _make(subject: Subject, month: str, at: datetime) -> OpenKey:

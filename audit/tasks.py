@@ -4,9 +4,14 @@ from datetime import timedelta
 
 from django.db import connection
 
-from audit import export, subjects
+from audit import checks, export, lag, subjects
+from audit.actor import Actor
+from audit.anchors import work
 from vault import clock
 from vault.jobs.periodic import periodic
+
+_LONGEST_CHECK_S = 12 * 3600
+_LONGEST_EXPORT_S = 24 * 3600
 
 
 @periodic("audit.make_partitions")
@@ -22,7 +27,7 @@ def make_partitions() -> int:
 
 
 # A package of the whole trail may take hours; its maker says every few seconds that it lives.
-@periodic("audit.run_exports", time_limit=timedelta(days=1))
+@periodic("audit.run_exports", time_limit=_LONGEST_EXPORT_S)
 def run_exports() -> int:
     """Make the packages that are waiting."""
     return export.run_waiting(now=clock.now())
@@ -32,3 +37,21 @@ def run_exports() -> int:
 def expire_exports() -> int:
     """Remove packages that were fetched, failed or are a day old."""
     return export.expire(now=clock.now())
+
+
+@periodic("audit.run_checks", time_limit=_LONGEST_CHECK_S)
+def run_checks() -> int:
+    """Check the trail where somebody asked for it, and where it is time again."""
+    return checks.run_waiting(now=clock.now())
+
+
+@periodic("audit.anchor")
+def anchor() -> int:
+    """Bring the newest checkpoint to the places out of the operator's reach."""
+    return work.anchor(actor=Actor.system("task:audit.anchor"), now=clock.now())
+
+
+@periodic("audit.watch")
+def watch() -> int:
+    """Raise an alarm while events wait too long for their checkpoint, and say why they do."""
+    return lag.watch(actor=Actor.system("task:audit.watch"), now=clock.now())

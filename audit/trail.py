@@ -73,6 +73,7 @@ def record(
 
     :raises OutsideTransaction: if there is no transaction to commit with.
     :raises ValueError: for a fact that the action may not carry.
+    :raises TrailUnavailable: if the database does not take it; the caller's transaction is over then.
     """
     if not connection.in_atomic_block:
         raise OutsideTransaction(action)
@@ -92,7 +93,7 @@ def record(
         "on_behalf_of": str(actor.on_behalf_of or ""),
         "target": {"kind": target.kind, "id": target.id},
         "purpose": purpose,
-        "rule": rule,
+        "rule": rule or actor.rule,
         "access_point": actor.access_point,
         "request": actor.request_id,
         "session": actor.session,
@@ -120,7 +121,10 @@ def record(
         counter=counter,
         entry=entry,
     )
-    _insert(event, addenda, lookups)
+    try:
+        _insert(event, addenda, lookups)
+    except DatabaseProblem as error:
+        raise _unavailable() from error
     return event
 
 
@@ -156,11 +160,9 @@ def record_disclosure(
                 personal=personal,
                 **facts,
             )
-    except DatabaseProblem as error:
+    except (DatabaseProblem, TrailUnavailable) as error:
         connection.close_if_unusable_or_obsolete()
-        raise TrailUnavailable(
-            gettext_noop("What you asked for cannot be recorded now, so it is not served.")
-        ) from error
+        raise _unavailable() from error
 
 
 def record_refusal(
@@ -211,6 +213,10 @@ def forget(subject: Subject, *, actor: Actor, at: datetime) -> int:
     if keys:
         record(Action.TRAIL_FORGOTTEN, actor=actor, target=Ref(subject.kind, subject.id), at=at, keys=keys)
     return keys
+
+
+def _unavailable() -> TrailUnavailable:
+    return TrailUnavailable(gettext_noop("What you asked for cannot be recorded now, so it is not served."))
 
 
 @dataclass(frozen=True, slots=True)

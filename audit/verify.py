@@ -24,13 +24,16 @@ import hashlib
 import io
 import json
 import re
+import struct
 import sys
 import zipfile
-import zlib
+from array import array
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO, NoReturn, TextIO, cast
 
 EXPORT_FORMAT = "callvault-audit-export/1"
 ERASURE_FORMAT = "callvault-erasure/1"
@@ -59,7 +62,34 @@ _WIDTH = 256
 _HASH = 32
 _SMALL_FILE = 4_194_304
 _LONGEST_LINE = 131_072
+_AHEAD = 32
+_LONGEST_ENTRY = 16_384
+_LARGEST = 2**53 - 1
 _SHOWN = 40
+_MOST_FINDINGS = 10_000
+_MOST_STRAY_LINES = 10_000
+_MOST_CHARACTERS = 20_000
+
+# The events that explain why something else is missing; every other one may pass unparsed.
+READ_WHOLE = frozenset({"trail.forgotten", "trail.reimported"})
+
+# What people and other programs read; nothing here is checked by them, and they are not checked.
+READING_COPIES = frozenset({"nen7513.jsonl", "ocsf.jsonl", "report.pdf"})
+# What may be in a package, beside checkpoints/ and tile/.
+FILES = READING_COPIES | frozenset(
+    {
+        "README.txt",
+        "addenda.jsonl",
+        "checkpoint",
+        "entries.csv",
+        "entries.jsonl",
+        "keys.txt",
+        "manifest.json",
+        "verify.py",
+    }
+)
+# The same events in other shapes, for people and other programs; made from the entries, and not checked here.
+READING_COPIES = frozenset({"nen7513.jsonl", "ocsf.jsonl", "report.pdf"})
 
 sha256 = hashlib.sha256
 _encode = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False).encode
@@ -79,10 +109,14 @@ class Findings:
     found: list[tuple[str, str]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     _runs: list[tuple[str, int, int, str]] = field(default_factory=list)
+    _uncounted: int = 0
 
     def add(self, kind: str, what: str) -> None:
         """Name one fault."""
-        self.found.append((kind, what))
+        if len(self.found) < _MOST_FINDINGS:
+            self.found.append((kind, what))
+        else:
+            self._uncounted += 1
 
     def add_record(self, kind: str, index: int, what: str) -> None:
         """Name a fault of one record; ``what`` continues "record 7 …"."""
@@ -91,7 +125,10 @@ class Findings:
             if (last_kind, last_what) == (kind, what) and index in (last, last + 1):
                 self._runs[-1] = (kind, first, index, what)
                 return
-        self._runs.append((kind, index, index, what))
+        if len(self._runs) < _MOST_FINDINGS:
+            self._runs.append((kind, index, index, what))
+        else:
+            self._uncounted += 1
 
     def all(self) -> list[str]:
         """Return every finding as one line."""
@@ -99,6 +136,8 @@ class Findings:
         for kind, first, last, what in self._runs:
             which = f"record {first}" if first == last else f"records {first} to {last}"
             lines.append(f"{kind}: {which} {what}")
+        if self._uncounted:
+            lines.append(f"MORE: {self._uncounted} more faults are not listed")
         return lines
 
 
@@ -270,6 +309,7 @@ class Checkpoint:
     size: int
     root: bytes
     signed_by: tuple[str, ...]
+    strangers: tuple[str, ...] = ()  # whose signatures stand there too, unchecked for want of their keys
 
 
 def open_checkpoint(note: str, policy: Policy) -> Checkpoint:
@@ -284,7 +324,7 @@ def open_checkpoint(note: str, policy: Policy) -> Checkpoint:
     size, root = _number(lines[1], "its size"), _base64(lines[2], "its root")
     if len(root) != _HASH:
         raise Broken("has a root of the wrong length")
-    logs, witnesses = [], set()
+    logs, witnesses, strangers = [], set(), []
     for line in below[:-1].split("\n"):
         match = re.fullmatch(r"\N{EM DASH} ([^\s+]+) (\S+)", line)
         if match is None:
@@ -298,11 +338,15 @@ def open_checkpoint(note: str, policy: Policy) -> Checkpoint:
             if (key.name, key.id) == (name, signature[:4]):
                 _require_signature(key, text, signature)
                 witnesses.add(known_as)
+        keys = (*policy.logs, *policy.witnesses.values())
+        if not any((key.name, key.id) == (name, signature[:4]) for key in keys):
+            strangers.append(name)
     if not any(key.name == lines[0] for key in logs):
         raise Broken("is not signed by a trusted key of the log it names")
     if not policy.is_met(policy.quorum, witnesses):
         raise Broken("was not seen by the witnesses that the policy asks for")
-    return Checkpoint(lines[0], size, root, (*(key.name for key in logs), *sorted(witnesses)))
+    signed_by = (*(key.name for key in logs), *sorted(witnesses))
+    return Checkpoint(lines[0], size, root, signed_by, tuple(strangers))
 
 
 def _require_signature(key: Key, text: str, signature: bytes) -> None:
@@ -335,12 +379,36 @@ def _json(data: bytes, what: str) -> dict[str, Any]:
         return dict(pairs)
 
     try:
-        value = json.loads(data.decode(), object_pairs_hook=unique)
+        value = json.loads(
+            data.decode(),
+            object_pairs_hook=unique,
+            parse_int=_whole,
+            parse_float=_refuse,
+            parse_constant=_refuse,
+        )
     except (ValueError, RecursionError):
         raise Broken(f"{what} is not JSON") from None
     if not isinstance(value, dict):
         raise Broken(f"{what} is not a JSON object")
     return value
+
+
+def _whole(text: str) -> int:
+    number = int(text) if len(text) < 18 else _LARGEST + 1
+    if not -_LARGEST <= number <= _LARGEST or text == "-0":
+        raise ValueError("a number out of range")
+    return number
+
+
+def _refuse(text: str) -> NoReturn:
+    raise ValueError(f"{text[:20]} is not a whole number")
+
+
+def _text_of(data: bytes, what: str) -> str:
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        raise Broken(f"{what} is not UTF-8") from None
 
 
 # --- The tree
@@ -353,6 +421,17 @@ def root_of(hashes: list[bytes]) -> bytes:
         pairs = zip(hashes[::2], hashes[1::2], strict=False)
         hashes = [sha256(b"\x01" + left + right).digest() for left, right in pairs] + odd
     return hashes[0]
+
+
+_TILE_NAME = re.compile(r"tile/([0-9]{1,2})/((?:x[0-9]{3}/)*[0-9]{3})(?:\.p/[0-9]{1,3})?")
+
+
+def _place_of_tile(name: str) -> tuple[int, int]:
+    """Return level and number of the tile that a file is named for; a level that no tree has, if for none."""
+    match = _TILE_NAME.fullmatch(name)
+    if match is None or len(match[2]) > 40:
+        return 99, 0
+    return int(match[1]), int(match[2].replace("x", "").replace("/", ""))
 
 
 def _split(data: bytes) -> list[bytes]:
@@ -454,20 +533,18 @@ class Package:
         if self._folder is None:
             self.sizes = self._open_zip(path, findings)
         else:
-            self.sizes = {
-                file.relative_to(path).as_posix(): file.stat().st_size
-                for file in sorted(path.rglob("*"))
-                if file.is_file()
-            }
+            self.sizes = _files_in(path, findings)
 
     def _open_zip(self, path: Path, findings: Findings) -> dict[str, int]:
         with path.open("rb") as raw:
             start = raw.read(4)
             raw.seek(-22, io.SEEK_END)
             end = raw.read()
-        if start != b"PK\x03\x04" or end[:4] != b"PK\x05\x06" or end[-2:] != b"\0\0":
-            findings.add("FILE", "the package has bytes before its beginning or behind its end")
-        self._zip = zipfile.ZipFile(path)
+            if start != b"PK\x03\x04" or end[:4] != b"PK\x05\x06" or end[-2:] != b"\0\0":
+                findings.add("FILE", "the package has bytes before its beginning or behind its end")
+            self._zip = zipfile.ZipFile(path)
+            if not _is_seamless(self._zip, raw):
+                findings.add("FILE", "the package has bytes that belong to none of its files")
         sizes: dict[str, int] = {}
         for member in self._zip.infolist():
             name = member.filename
@@ -475,6 +552,11 @@ class Package:
                 findings.add("FILE", f"{name} stands in the package twice")
             if name.startswith("/") or "\\" in name or ".." in name.split("/"):
                 findings.add("FILE", "the package holds a file outside of itself")
+            if name != member.orig_filename or member.comment:
+                findings.add("FILE", f"{name} is named in a way that hides something")
+            is_usual = member.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+            if not is_usual or member.flag_bits & ~_USUAL_FLAGS:
+                raise Broken(f"{name} is packed in a way that no export is")
             sizes[name] = member.file_size
         return sizes
 
@@ -502,10 +584,54 @@ class Package:
         return data
 
     def lines(self, name: str) -> Iterator[bytes]:
-        """Yield a file's lines; each ends in a line feed."""
+        """Yield a file's lines; each ends in a line feed, but for the last where it lacks one.
+
+        :raises Broken: where a line is longer than any that belongs there.
+        """
         with self.open(name) as file:
             while line := file.readline(_LONGEST_LINE):
+                if len(line) == _LONGEST_LINE and line[-1:] != b"\n":
+                    raise Broken(f"{name} has a line that is longer than any that belongs there")
                 yield line
+
+
+_USUAL_FLAGS = 0x80E  # how hard it was packed, sizes behind the file, names in UTF-8; not: encrypted
+
+
+def _files_in(folder: Path, findings: Findings) -> dict[str, int]:
+    sizes: dict[str, int] = {}
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder).as_posix()
+        if path.is_file() and not path.is_symlink():
+            sizes[name] = path.stat().st_size
+        elif not path.is_dir() or path.is_symlink():
+            findings.add("FILE", f"{name} is not a plain file")
+    return sizes
+
+
+def _is_seamless(archive: zipfile.ZipFile, raw: BinaryIO) -> bool:
+    """Say whether a zip's files lie side by side from its first byte to its directory, and nothing else does."""
+    at = directory = 0
+    for member in sorted(archive.infolist(), key=lambda one: one.header_offset):
+        raw.seek(at)
+        head = raw.read(30)
+        if member.header_offset != at or len(head) < 30:
+            return False
+        at += 30 + sum(struct.unpack("<HH", head[26:])) + member.compress_size
+        if member.flag_bits & 0x08:
+            raw.seek(at)
+            behind = raw.read(24)
+            sizes = (b"PK\x07\x08", member.CRC, member.compress_size, member.file_size)
+            if behind == struct.pack("<4sLQQ", *sizes):
+                at += 24
+            elif max(sizes[2:]) < 1 << 32 and behind[:16] == struct.pack("<4sLLL", *sizes):
+                at += 16
+            else:
+                return False
+        name = member.orig_filename.encode("utf-8" if member.flag_bits & 0x800 else "cp437")
+        directory += 46 + len(name) + len(member.extra) + len(member.comment)
+    behind_directory = raw.seek(0, io.SEEK_END) - archive.start_dir - directory
+    return at == archive.start_dir and behind_directory in (22, 22 + 76)  # with what a zip64 has more
 
 
 def verify_export(path: Path, policy: Policy | None, known: list[str], *, whole: bool) -> Findings:
@@ -518,9 +644,15 @@ def verify_export(path: Path, policy: Policy | None, known: list[str], *, whole:
         findings.add("BROKEN", str(error))
     except (AttributeError, IndexError, KeyError, TypeError):
         findings.add("BROKEN", "something in the package is not of the kind it should be")
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, ValueError) as error:
+    except Exception as error:  # noqa: BLE001 - whatever a forged package provokes is a finding
         findings.add("DAMAGED", f"the package cannot be read to its end ({type(error).__name__}: {error})")
     return findings
+
+
+def manifest_text(manifest: dict[str, Any]) -> bytes:
+    """Return the one way to write a manifest."""
+    text = json.dumps(manifest, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)
+    return text.encode() + b"\n"
 
 
 class _Export:
@@ -533,13 +665,15 @@ class _Export:
         self.findings = findings
         self.manifest = _json(package.need("manifest.json"), "manifest.json")
         self.known = known
-        self.policy = policy or self._policy_of_package()
+        self.policy = self._compare_keys(policy)
         self.must_be_whole = whole
         self.checkpoint = Checkpoint("", 0, b"", ())
         self.tiles = Tiles(0, lambda _: None)
         self.trusted_tiles = True
+        self.tiles_seen: set[int] = set()
         self.forgotten: set[str] = set()
-        self.missing: dict[str, int] = {}
+        self.missing: dict[str, array[int]] = {}
+        self.reimported: list[tuple[int, int]] = []
         self.withheld = 0
 
     def check(self) -> None:
@@ -549,17 +683,24 @@ class _Export:
             return
         self._check_upper_tiles()
         self._check_entries()
+        self._check_other_tiles()
         self._check_addenda_are_explained()
         self._check_known_checkpoints()
 
-    def _policy_of_package(self) -> Policy:
-        lines = self.package.need("keys.txt").decode("ascii", "replace").split("\n")
-        keys = [Key.parse(line) for line in lines if line]
-        self.findings.notes.append(
-            "The signing key came with the package. Compare it with the one you were given elsewhere: "
-            + ", ".join(key.text for key in keys)
-        )
-        return Policy(logs=keys, is_from_outside=False)
+    def _compare_keys(self, policy: Policy | None) -> Policy:
+        lines = _text_of(self.package.need("keys.txt"), "keys.txt").split("\n")
+        if lines.pop() or not lines:
+            raise Broken("keys.txt is not one key a line")
+        keys = [Key.parse(line) for line in lines]
+        if policy is None:
+            self.findings.notes.append(
+                "The signing key came with the package. Compare it with the one you were given elsewhere: "
+                + ", ".join(key.text for key in keys)
+            )
+            return Policy(logs=keys, is_from_outside=False)
+        if not {key.text for key in keys} <= {key.text for key in policy.logs}:
+            self.findings.add("OTHER KEY", "keys.txt holds a key that the policy does not")
+        return policy
 
     def _check_manifest(self) -> None:
         manifest, sizes = self.manifest, self.package.sizes
@@ -575,7 +716,18 @@ class _Export:
         for name in sorted(listed.keys() & sizes.keys()):
             if listed[name] != sizes[name]:
                 self.findings.add("FILE", f"{name} has {sizes[name]} bytes instead of {listed[name]}")
-        self.is_whole = manifest.get("scope") == "whole"
+            if name in READING_COPIES:
+                self.findings.notes.append(
+                    f"{name} is a reading copy, which is not checked; entries.jsonl counts."
+                )
+            elif name not in FILES and not name.startswith(("checkpoints/", "tile/")):
+                self.findings.add("FILE", f"{name} does not belong in a package")
+        if manifest_text(manifest) != self.package.need("manifest.json"):
+            self.findings.add("FILE", "manifest.json is not written in its one form")
+        if manifest.get("scope") not in ("whole", "selection"):
+            raise Broken("manifest.json says neither that the package is whole nor that it is a selection")
+        self._note_what_nobody_signed()
+        self.is_whole = manifest["scope"] == "whole"
         if not self.is_whole and self.must_be_whole:
             self.findings.add("SELECTION", "the package holds a selection of the events, not the whole trail")
         if not self.is_whole:
@@ -583,10 +735,28 @@ class _Export:
                 "This is a selection: it proves each event it holds, not that it holds every one."
             )
 
+    def _note_what_nobody_signed(self) -> None:
+        told = {
+            name: value
+            for name, value in self.manifest.items()
+            if name not in ("events", "files", "format", "origin", "scope", "size", "withheld")
+        }
+        if told:
+            self.findings.notes.append(f"The manifest, which nobody signs, also says: {_encode(told)}")
+        enclosed = {name: self.package.read(name) for name in ("README.txt", "verify.py")}
+        if enclosed["README.txt"] is not None:
+            self.findings.notes.append("Nobody signs README.txt; nothing here was checked by what it says.")
+        for name in sorted(READING_COPIES & self.package.sizes.keys()):
+            self.findings.notes.append(f"{name} is a reading copy and was not checked; entries.jsonl was.")
+        if enclosed["verify.py"] not in (None, Path(__file__).read_bytes()):
+            self.findings.notes.append(
+                "The enclosed verify.py is another program than the one that is running."
+            )
+
     def _check_checkpoint(self) -> bool:
-        note = self.package.need("checkpoint").decode("utf-8", "replace")
+        note = self.package.need("checkpoint")
         try:
-            self.checkpoint = open_checkpoint(note, self.policy)
+            self.checkpoint = open_checkpoint(_text_of(note, "it"), self.policy)
         except Broken as error:
             self.findings.add("UNSIGNED", f"the checkpoint {error}")
             return False
@@ -594,6 +764,11 @@ class _Export:
             self.findings.add("FILE", "the manifest names another log than the checkpoint")
         if self.checkpoint.size != self.manifest.get("size"):
             self.findings.add("FILE", "the manifest names another size than the checkpoint")
+        if self.checkpoint.strangers:
+            self.findings.notes.append(
+                "Not checked, for want of a key: the checkpoint's signatures by "
+                + ", ".join(self.checkpoint.strangers)
+            )
         self.tiles = Tiles(self.checkpoint.size, self.package.read)
         return True
 
@@ -629,20 +804,24 @@ class _Export:
             self.findings.add("TILE", "the tiles do not lead to the signed root")
 
     def _check_entries(self) -> None:
-        reader = _Reader(self)
-        rows = _csv_rows(self.package) if "entries.csv" in self.package.sizes else None
+        rows = _Rows(self.package) if "entries.csv" in self.package.sizes else None
+        reader = _Reader(self, parses_all=rows is not None)
         block: list[tuple[int, bytes]] = []
         roots = _Roots()
-        expected, count = 0, 0
+        expected = count = stray = 0
         for line in self.package.lines("entries.jsonl"):
             record = reader.read(line, expected)
             count += 1
+            if record is None or count > self.checkpoint.size:
+                stray += 1
+                if stray > _MOST_STRAY_LINES:
+                    raise Broken("entries.jsonl goes on and on with what are no records of this trail")
             if record is None:
                 expected += 1
                 continue
             index, entry, leaf, names = record
-            if rows is not None:
-                self._check_row(next(rows, None), index, entry, leaf, names)
+            if rows is not None and not rows.has_next(csv_row(index, entry, leaf, names)):
+                self.findings.add_record("CSV", index, "differs in entries.csv")
             if block and block[-1][0] >> 8 != index >> 8:
                 self._check_block(block, roots)
                 block = []
@@ -650,7 +829,7 @@ class _Export:
             expected = index + 1
         if block:
             self._check_block(block, roots)
-        if rows is not None and next(rows, None) is not None:
+        if rows is not None and not rows.is_at_end():
             self.findings.add("CSV", "entries.csv has more rows than there are records")
         reader.finish()
         size = self.checkpoint.size
@@ -674,6 +853,7 @@ class _Export:
         width = self.tiles.width(0, number)
         is_full = len(block) == _WIDTH
         roots.add(number, leaves)
+        self.tiles_seen.add(number)
         try:
             hashes = self.tiles.get(0, number, keep=width < _WIDTH)
         except Broken as error:
@@ -698,19 +878,39 @@ class _Export:
             else:
                 self.findings.add_record("ALTERED", index, "is not what was hashed")
 
-    def _check_row(
-        self, row: list[str] | None, index: int, entry: dict[str, Any], leaf: bytes, names: dict[str, str]
-    ) -> None:
-        if row != csv_row(index, entry, leaf, names):
-            self.findings.add_record("CSV", index, "differs in entries.csv")
+    def _check_other_tiles(self) -> None:
+        """Check the tiles that no record of the package led to, and that each belongs to the tree."""
+        for name in sorted(self.package.sizes):
+            if not name.startswith("tile/"):
+                continue
+            level, number = _place_of_tile(name)
+            width = self.tiles.width(level, number)
+            if not width or name != tile_path(level, number, width):
+                self.findings.add("FILE", f"{name} is no tile of a tree of this size")
+            elif (level, width) == (0, _WIDTH) and self.trusted_tiles and number not in self.tiles_seen:
+                try:
+                    hashes = self.tiles.get(0, number, keep=False)
+                    above = self.tiles.get(1, number // _WIDTH)
+                except Broken as error:
+                    self.findings.add("TILE", str(error))
+                    continue
+                if not hashes or not above or above[number % _WIDTH] != root_of(hashes):
+                    self.findings.add("TILE", f"{name} does not match the level above")
 
     def _check_addenda_are_explained(self) -> None:
-        for subject, index in sorted(self.missing.items(), key=lambda item: item[1]):
-            if subject not in self.forgotten:
+        lost = 0
+        for subject, indexes in sorted(self.missing.items(), key=lambda item: item[1][:1]):
+            if subject in self.forgotten:
+                continue
+            unexplained = [n for n in indexes if not any(low <= n <= high for low, high in self.reimported)]
+            lost += len(indexes) - len(unexplained)
+            if unexplained:
                 self.findings.add(
                     "ADDENDUM MISSING",
-                    f"record {index} lacks its addendum about {subject}, whom no event says was forgotten",
+                    f"record {unexplained[0]} lacks its addendum about {subject}, whom no event says was forgotten",
                 )
+        if lost:
+            self.findings.notes.append(f"{lost} addenda were lost with the database that was restored.")
         if self.withheld:
             self.findings.notes.append(
                 f"{self.withheld} addenda (names, addresses, reasons) are withheld, as the manifest says."
@@ -731,6 +931,8 @@ class _Export:
             except Broken as error:
                 self.findings.add("UNSIGNED", f"{what} {error}")
                 continue
+            if what.startswith("the checkpoint ") and what != f"the checkpoint checkpoints/{earlier.size}":
+                self.findings.add("FILE", f"{what} is named for another size than its own")
             if earlier.origin != self.checkpoint.origin:
                 self.findings.add("OTHER LOG", f"{what} is of {earlier.origin}")
             elif earlier.size > self.checkpoint.size:
@@ -793,21 +995,42 @@ class _Roots:
 class _Reader:
     """Reads records one by one: their form, their order, their writers' counters, their addenda."""
 
-    def __init__(self, export: _Export) -> None:
+    def __init__(self, export: _Export, *, parses_all: bool) -> None:
         self._export = export
         self._findings = export.findings
-        self._counters: dict[str, int] = {}
+        self._counters: dict[bytes, int] = {}
+        self._forms = _Forms()
+        self._parses_all = parses_all
         self._is_whole = export.is_whole
+        self._size = export.checkpoint.size
         withheld = export.manifest.get("withheld")
         if not isinstance(withheld, list):
             raise Broken("manifest.json does not say which addenda are withheld")
         self._withheld = frozenset(map(str, withheld))
         has_addenda = "addenda.jsonl" in export.package.sizes
         self._addenda = export.package.lines("addenda.jsonl") if has_addenda else iter(())
-        self._next = next(self._addenda, None)
+        # The addenda that come next, and what records promised since the last that was there.
+        self._ahead: deque[tuple[str, bytes]] = deque()
+        self._absent: deque[tuple[int, str]] = deque(maxlen=4096)
+        self._look_ahead()
 
-    def read(self, line: bytes, expected: int) -> tuple[int, dict[str, Any], bytes, dict[str, str]] | None:
-        """Return index, entry, leaf hash and the disclosed words about the actor; None if unreadable."""
+    def read(self, line: bytes, expected: int) -> Record | None:
+        """Check one record; None if it is none."""
+        matched = None if self._parses_all else self._forms.match(line)
+        if matched is None:
+            return self._read_slowly(line, expected)
+        actor, *promised, counter, writer, place = matched.groups()
+        raw = line[9 : matched.start(matched.re.groups) - 9]
+        index = int(place)
+        if index != expected or index >= self._size:
+            self._check_place(index, expected)
+        self._check_counter(index, writer, int(counter))
+        if promised:
+            words = [str(word, "ascii") for word in promised]
+            self._check_addenda(index, str(actor, "ascii"), list(zip(words[::2], words[1::2], strict=True)))
+        return index, {}, sha256(b"\x00" + raw).digest(), {}
+
+    def _read_slowly(self, line: bytes, expected: int) -> Record | None:
         cut = line.rfind(b',"index":')
         number = line[cut + 9 : -2]
         if line[:9] != b'{"entry":' or cut < 0 or line[-2:] != b"}\n" or not _is_number(number):
@@ -816,20 +1039,35 @@ class _Reader:
         index, raw = int(number), line[9:cut]
         leaf = sha256(b"\x00" + raw).digest()
         try:
-            entry = json.loads(raw)
+            entry = _parse_entry(raw)
             if _encode(entry).encode() != raw:
                 self._findings.add_record("UNREADABLE", index, "is not in canonical form")
+            elif entry["action"] not in READ_WHOLE:
+                self._forms.learn(line, entry)
             self._check_place(index, expected)
-            self._check_counter(index, entry["writer"], entry["counter"])
-            names = self._check_addenda(index, entry)
+            self._check_counter(index, entry["writer"].encode(), entry["counter"])
+            if entry["action"] in READ_WHOLE:
+                self._note_what_it_explains(index, entry)
+            promised = [(part["sha256"], part["subject"]) for part in entry.get("addenda", ())]
+            names = self._check_addenda(index, entry["actor"].get("id", ""), promised)
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             self._findings.add_record("UNREADABLE", index, "is not an event")
             entry, names = {}, {}
         return index, entry, leaf, names
 
     def finish(self) -> None:
-        if self._next is not None:
-            self._findings.add("ADDENDUM", "addenda.jsonl holds addenda that no record speaks of")
+        """Say what is left over when every record has been read."""
+        while self._ahead and self._name_altered(self._ahead.popleft()[1]):
+            self._look_ahead()
+
+    def _note_what_it_explains(self, index: int, entry: dict[str, Any]) -> None:
+        """Keep what an event of READ_WHOLE says about others, so that what is missing there is explained."""
+        if entry["action"] == "trail.forgotten":
+            self._export.forgotten.add(f"{entry['target']['kind']}:{entry['target']['id']}")
+        elif entry["action"] == "trail.reimported":
+            facts = entry["facts"]
+            # It speaks of what stands before it: nobody may explain away what comes later.
+            self._export.reimported.append((int(facts["first"]), min(int(facts["last"]), index - 1)))
 
     def _check_place(self, index: int, expected: int) -> None:
         if index < expected:
@@ -839,31 +1077,28 @@ class _Reader:
                 f"record {expected} is" if index == expected + 1 else f"records {expected} to {index - 1} are"
             )
             self._findings.add("GAP", f"{which} missing")
-        if index >= self._export.checkpoint.size:
+        if index >= self._size:
             self._findings.add_record("INSERTED", index, "lies beyond the checkpoint")
 
-    def _check_counter(self, index: int, writer: str, counter: int) -> None:
+    def _check_counter(self, index: int, writer: bytes, counter: int) -> None:
         before = self._counters.get(writer, 0)
         self._counters[writer] = counter
         if counter == before + 1:
             return
+        name = writer.decode()
         if counter <= before:
-            self._findings.add_record("DUPLICATE", index, f"repeats number {counter} of writer {writer}")
+            self._findings.add_record("DUPLICATE", index, f"repeats number {counter} of writer {name}")
         elif self._is_whole:
             self._findings.add_record(
-                "GAP", index, f"follows on number {before} of writer {writer} with number {counter}"
+                "GAP", index, f"follows on number {before} of writer {name} with number {counter}"
             )
 
-    def _check_addenda(self, index: int, entry: dict[str, Any]) -> dict[str, str]:
-        if entry["action"] == "trail.forgotten":
-            self._export.forgotten.add(f"{entry['target']['kind']}:{entry['target']['id']}")
+    def _check_addenda(self, index: int, actor: str, promised: list[tuple[str, str]]) -> dict[str, str]:
+        """Check what a record promises (digest and subject of each); return the words about its actor."""
         names: dict[str, str] = {}
-        actor = entry["actor"].get("id")
-        for promised in entry.get("addenda", ()):
-            digest, subject = promised["sha256"], promised["subject"]
-            line = self._next
-            if line is not None and sha256(line[:-1]).hexdigest() == digest and line[-1:] == b"\n":
-                self._next = next(self._addenda, None)
+        for digest, subject in promised:
+            line = self._take(digest)
+            if line is not None:
                 told = json.loads(line)
                 if told["subject"] != subject:
                     self._findings.add_record(
@@ -871,25 +1106,153 @@ class _Reader:
                     )
                 if subject == f"account:{actor}" or subject.startswith("day:"):
                     names = {**told["fields"], **names}
-            elif subject.split(":")[0] in self._withheld:
+            elif subject.partition(":")[0] in self._withheld:
                 self._export.withheld += 1
-            elif line is not None and _claims(line, subject):
-                self._next = next(self._addenda, None)
+            else:
+                self._export.missing.setdefault(subject, array("Q")).append(index)
+                self._absent.append((index, subject))
+        return names
+
+    def _take(self, digest: str) -> bytes | None:
+        """Return the addendum with this digest if it is among the next; those before it belong to nothing."""
+        ahead = self._ahead
+        if not ahead or ahead[0][0] != digest:
+            if all(known != digest for known, _ in ahead):
+                return None
+            while ahead[0][0] != digest:
+                self._name_altered(ahead.popleft()[1])
+        _, line = ahead.popleft()
+        self._absent.clear()
+        self._look_ahead()
+        return line
+
+    def _look_ahead(self) -> None:
+        while len(self._ahead) < _AHEAD and (line := next(self._addenda, None)) is not None:
+            digest = sha256(line[:-1]).hexdigest() if line[-1:] == b"\n" else ""
+            self._ahead.append((digest, line))
+
+    def _name_altered(self, line: bytes) -> bool:
+        """Name the record whose addendum this was, by its subject; return whether there is one."""
+        about = _subject_of(line)
+        for index, subject in self._absent:
+            if about in (None, subject):
+                self._absent.remove((index, subject))
+                self._export.missing[subject].remove(index)
                 self._findings.add_record(
                     "ADDENDUM ALTERED", index, "has an addendum that is not what was hashed"
                 )
-            else:
-                self._export.missing.setdefault(subject, index)
-        return names
+                return True
+        self._findings.add("ADDENDUM", "addenda.jsonl holds addenda that no record speaks of")
+        return False
 
 
-def _claims(line: bytes, subject: str) -> bool:
-    """Say whether an addendum that matches no digest here says it is about this subject."""
+# Index, parsed entry (empty where nobody needed it), leaf hash, disclosed words about the actor.
+Record = tuple[int, dict[str, Any], bytes, dict[str, str]]
+
+
+class _Forms:
+    """Recognises canonical entries without parsing each of them.
+
+    Events of one kind differ in their texts and numbers only. Of an entry that was parsed and found canonical
+    a regular expression is made: the same names in the same order, texts of plain characters, which are
+    spelled in one way only, whole numbers of one spelling, and the same action. Whatever it matches is
+    canonical too; what none matches is parsed.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[bytes, list[re.Pattern[bytes]]] = {}
+        self._count = 0
+
+    def match(self, line: bytes) -> re.Match[bytes] | None:
+        """Return the match of a record; its groups are actor, addenda, counter, writer, index."""
+        forms = self._known.get(line[: line.find(b'"actor"')])
+        if forms is None or len(line) > _LONGEST_ENTRY:
+            return None
+        for at, form in enumerate(forms):
+            if matched := form.fullmatch(line):
+                if at:
+                    forms[0], forms[at] = forms[at], forms[0]
+                return matched
+        return None
+
+    def learn(self, line: bytes, entry: dict[str, Any]) -> None:
+        """Remember the form of an entry that is known to be canonical."""
+        start = line[: line.find(b'"actor"')]
+        if self._count == _FORMS_KEPT or len(self._known.get(start, ())) == _FORMS_TRIED:
+            return
+        captured: list[str] = []
+        try:
+            pattern = _form(entry, "", captured)
+        except _NoForm:
+            return
+        addenda = ["addenda.sha256", "addenda.subject"] * ((len(captured) - 3) // 2)
+        if captured == ["actor.id", *addenda, "counter", "writer"]:
+            form = re.compile(rb'\{"entry":' + pattern + b',"index":(' + _PLAIN_NUMBER + rb")\}\n")
+            self._known.setdefault(start, []).append(form)
+            self._count += 1
+
+
+_FORMS_TRIED, _FORMS_KEPT = 16, 4096
+_PLAIN_TEXT = rb"[ !#-\[\]-~]*"
+_PLAIN_NUMBER = rb"(?:0|[1-9][0-9]{0,14})"
+_CAPTURED = frozenset({"actor.id", "addenda.sha256", "addenda.subject", "counter", "writer"})
+
+
+class _NoForm(Exception):
+    """An entry holds something that is spelled in more ways than one; such entries are parsed, each."""
+
+
+def _form(value: object, path: str, captured: list[str]) -> bytes:
+    """Return the regular expression of all values that differ from this one in texts and numbers only."""
+    if isinstance(value, dict):
+        members = []
+        if path == "actor" and "id" not in value:
+            captured.append("actor.id")
+            members.append(b"()")
+        for name, inner in value.items():
+            if not re.fullmatch("[A-Za-z0-9_]+", name):
+                raise _NoForm
+            comma = b"," if members[-1:] not in ([], [b"()"]) else b""
+            form = _form(inner, f"{path}.{name}" if path else name, captured)
+            members.append(b'%b"%b":%b' % (comma, name.encode(), form))
+        return rb"\{" + b"".join(members) + rb"\}"
+    if isinstance(value, list):
+        return rb"\[" + b",".join(_form(inner, path, captured) for inner in value) + rb"\]"
+    if isinstance(value, bool):
+        return b"true" if value else b"false"
+    if path == "v":
+        return b"1"
+    if path == "action":
+        return b'"%b"' % re.escape(str(value).encode())
+    if not isinstance(value, str | int):
+        raise _NoForm
+    form = _PLAIN_TEXT if isinstance(value, str) else _PLAIN_NUMBER
+    if path in _CAPTURED:
+        captured.append(path)
+        form = b"(" + form + b")"
+    return b'"' + form + b'"' if isinstance(value, str) else form
+
+
+def _parse_entry(raw: bytes) -> dict[str, Any]:
+    """Return an entry, restricted to what the canonical form knows."""
+    if len(raw) > _LONGEST_ENTRY:
+        raise ValueError("too long")
+    entry = json.loads(raw.decode(), parse_int=_whole, parse_float=_refuse, parse_constant=_refuse)
+    if not isinstance(entry, dict) or (entry["v"], type(entry["v"])) != (1, int):
+        raise ValueError("not an entry of version 1")
+    if type(entry["counter"]) is not int or type(entry["action"]) is not str:
+        raise ValueError("not an event")
+    return entry
+
+
+def _subject_of(line: bytes) -> str | None:
+    """Return whom an addendum says it is about; None where it says nothing of the kind."""
     try:
         told = json.loads(line)
-    except ValueError:
-        return True
-    return not isinstance(told, dict) or told.get("subject") == subject
+    except (ValueError, RecursionError):
+        return None
+    subject = told.get("subject") if isinstance(told, dict) else None
+    return subject if isinstance(subject, str) else None
 
 
 def _is_number(text: bytes) -> bool:
@@ -926,12 +1289,24 @@ def _harmless(cell: str) -> str:
     return f"'{cell}" if cell[:1] in "=+-@\t\r" and cell else cell
 
 
-def _csv_rows(package: Package) -> Iterator[list[str]]:
-    with package.open("entries.csv") as file, io.TextIOWrapper(file, "utf-8", newline="") as text:
-        rows = csv.reader(text, strict=True)
-        if next(rows, None) != CSV_COLUMNS:
+class _Rows:
+    """The reading copy ``entries.csv``, row by row."""
+
+    def __init__(self, package: Package) -> None:
+        self._lines = package.lines("entries.csv")
+        if not self.has_next(CSV_COLUMNS):
             raise Broken("entries.csv does not have the columns it should have")
-        yield from rows
+
+    def has_next(self, row: list[str]) -> bool:
+        """Say whether the next row is this one, to the byte."""
+        text = io.StringIO(newline="")
+        csv.writer(text, lineterminator="\r\n").writerow(row)
+        expected = text.getvalue().encode("utf-8", "surrogatepass")
+        return b"".join(islice(self._lines, expected.count(b"\n"))) == expected
+
+    def is_at_end(self) -> bool:
+        """Say whether there are no more rows."""
+        return next(self._lines, None) is None
 
 
 # --- Proofs
@@ -1006,7 +1381,7 @@ _STATEMENT_NAMES = [
     "beyond-recovery-on",
     "erased-event",
 ]
-_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", re.ASCII)
 
 
 def verify_erasure(text: str, policy: Policy | None) -> Findings:
@@ -1124,9 +1499,17 @@ def _check_erasure(
 # --- The program
 
 
+class _Parser(argparse.ArgumentParser):
+    """Ends with 1 where it is called wrongly: nothing but 0 may be taken for a check that found nothing."""
+
+    def error(self, message: str) -> NoReturn:
+        self.print_usage(sys.stderr)
+        self.exit(1, f"FAIL  {message}\n")
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Check what the command line names; return 0 if nothing is wrong with it."""
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="verify.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("path", type=Path, metavar="EXPORT.zip|DIRECTORY|PROOF")
@@ -1137,18 +1520,32 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         policy = Policy.parse(_text(asked.policy)) if asked.policy else None
         findings = _verify(asked.path, policy, [_text(path) for path in asked.known], whole=asked.whole)
-    except (Broken, OSError, UnicodeDecodeError) as error:
-        print(f"FAIL  {error}", file=sys.stderr)
+    except (Broken, OSError) as error:
+        _say(f"FAIL  {error}", sys.stderr)
+        return 1
+    except Exception as error:  # noqa: BLE001 - whatever a forged proof provokes is a finding
+        _say(f"FAIL  it is not of the form it should be ({type(error).__name__}: {error})", sys.stderr)
         return 1
     found = findings.all()
     for line in found[:_SHOWN]:
-        print(f"FOUND {line}")
+        _say(f"FOUND {line}")
     if len(found) > _SHOWN:
-        print(f"FOUND … and {len(found) - _SHOWN} more")
+        _say(f"FOUND … and {len(found) - _SHOWN} more")
     for line in findings.notes:
-        print(f"NOTE  {line}")
-    print("FAIL  Not everything holds." if found else "PASS  Everything holds.")
+        _say(f"NOTE  {line}")
+    _say("FAIL  Not everything holds." if found else "PASS  Everything holds.")
     return 1 if found else 0
+
+
+def _say(line: str, stream: TextIO | None = None) -> None:
+    """Print a line that may quote a forger: nothing in it moves the cursor, or cannot be encoded."""
+    stream = stream or sys.stdout
+    shown = "".join(
+        sign if sign.isprintable() else sign.encode("unicode_escape").decode()
+        for sign in line[:_MOST_CHARACTERS]
+    )
+    encoding = stream.encoding or "utf-8"
+    print(shown.encode(encoding, "backslashreplace").decode(encoding), file=stream)
 
 
 def _verify(path: Path, policy: Policy | None, known: list[str], *, whole: bool) -> Findings:
@@ -1166,7 +1563,7 @@ def _verify(path: Path, policy: Policy | None, known: list[str], *, whole: bool)
 def _text(path: Path) -> str:
     if path.stat().st_size > _SMALL_FILE:
         raise Broken(f"{path.name} is too large")
-    return path.read_bytes().decode()
+    return _text_of(path.read_bytes(), path.name)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from typing import Any
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext, pgettext_lazy
@@ -32,6 +34,7 @@ SENTENCES: dict[Action, tuple[Promise, str]] = {
     Action.TOKEN_CREATED: (_("made {what}"), "plug"),
     Action.TOKEN_REVOKED: (_("revoked {what}"), "plug"),
     Action.ACCESS_REFUSED: (_("asked for {what}"), "ban"),
+    Action.PAGE_READ: (_("read {what}"), "eye"),
     Action.APPROVAL_REQUESTED: (_("asked for a second person: {what}"), "user-plus"),
     Action.APPROVAL_APPROVED: (_("approved what somebody else asked for: {what}"), "badge-check"),
     Action.APPROVAL_REFUSED: (_("turned down what somebody else asked for: {what}"), "ban"),
@@ -80,6 +83,7 @@ SENTENCES: dict[Action, tuple[Promise, str]] = {
     Action.CLOCK_CONFIRMED: (_("confirmed the clock"), "clock"),
     Action.TRAIL_SEARCHED: (_("looked through the trail"), "history"),
     Action.TRAIL_EVENT_READ: (_("opened an event of the trail"), "history"),
+    Action.TRAIL_CHECKPOINT_READ: (_("took the newest checkpoint of the trail"), "history"),
     Action.TRAIL_EXPORTED: (_("asked for an export of the trail"), "file-down"),
     Action.TRAIL_EXPORT_FINISHED: (_("finished an export of the trail"), "file-down"),
     Action.TRAIL_EXPORT_DOWNLOADED: (_("fetched an export of the trail"), "download"),
@@ -173,6 +177,7 @@ FACT_NAMES: dict[str, Promise] = {
     "new": pgettext_lazy("fact of an event", "new"),
     "objects": pgettext_lazy("fact of an event", "copies"),
     "old": pgettext_lazy("fact of an event", "old"),
+    "page": pgettext_lazy("fact of an event", "page"),
     "party": pgettext_lazy("fact of an event", "party"),
     "quarantined": pgettext_lazy("fact of an event", "quarantined"),
     "recordings": pgettext_lazy("fact of an event", "recordings"),
@@ -190,6 +195,128 @@ FACT_NAMES: dict[str, Promise] = {
     "why": pgettext_lazy("fact of an event", "why"),
 }
 
+# What one looks for, as a report names it.
+FILTER_NAMES: dict[str, Promise] = {
+    "actor_id": _("Person"),
+    "person_id": _("Person"),
+    "target_id": _("About"),
+    "recording_id": _("Recording"),
+    "number": _("Number or reference, hashed"),
+    "address": _("Address, hashed"),
+    "group": _("Kind"),
+    "action": _("What happened"),
+    "outcome": _("Outcome"),
+    "purpose": _("Purpose"),
+}
+
+# What the event's own page calls the rest of the facts.
+OTHER_FACT_NAMES: dict[str, Promise] = {
+    "account": pgettext_lazy("fact of an event", "account"),
+    "ahead": pgettext_lazy("fact of an event", "made ahead"),
+    "approval": pgettext_lazy("fact of an event", "approval"),
+    "asked": pgettext_lazy("fact of an event", "asked for"),
+    "asked_by": pgettext_lazy("fact of an event", "asked by"),
+    "beyond_recovery_on": pgettext_lazy("fact of an event", "beyond recovery on"),
+    "by_author": pgettext_lazy("fact of an event", "by its author"),
+    "bytes": pgettext_lazy("fact of an event", "bytes"),
+    "channels": pgettext_lazy("fact of an event", "channels"),
+    "check": pgettext_lazy("fact of an event", "check"),
+    "code": pgettext_lazy("fact of an event", "code of the refusal"),
+    "conflict": pgettext_lazy("fact of an event", "conflict"),
+    "consultations": pgettext_lazy("fact of an event", "consultations"),
+    "copy": pgettext_lazy("fact of an event", "copy"),
+    "due_at": pgettext_lazy("fact of an event", "due at"),
+    "duration_ms": pgettext_lazy("fact of an event", "length"),
+    "entry": pgettext_lazy("fact of an event", "entry"),
+    "erasure": pgettext_lazy("fact of an event", "erasure"),
+    "event": pgettext_lazy("fact of an event", "event"),
+    "events": pgettext_lazy("fact of an event", "events"),
+    "evidence_ms": pgettext_lazy("fact of an event", "moment of the evidence"),
+    "expires_at": pgettext_lazy("fact of an event", "until"),
+    "fence": pgettext_lazy("fact of an event", "fence"),
+    "first": pgettext_lazy("fact of an event", "first event"),
+    "first_finding": pgettext_lazy("fact of an event", "first finding"),
+    "from_ms": pgettext_lazy("fact of an event", "from"),
+    "from_what": pgettext_lazy("fact of an event", "counted from"),
+    "grant": pgettext_lazy("fact of an event", "permission to listen"),
+    "heard": pgettext_lazy("fact of an event", "passages heard"),
+    "heard_ms": pgettext_lazy("fact of an event", "time heard"),
+    "hold": pgettext_lazy("fact of an event", "hold"),
+    "how": pgettext_lazy("fact of an event", "by"),
+    "intake": pgettext_lazy("fact of an event", "announcement"),
+    "job": pgettext_lazy("fact of an event", "job"),
+    "keys": pgettext_lazy("fact of an event", "keys"),
+    "known": pgettext_lazy("fact of an event", "account known"),
+    "language": pgettext_lazy("fact of an event", "language"),
+    "last": pgettext_lazy("fact of an event", "last event"),
+    "media_type": pgettext_lazy("fact of an event", "kind of audio"),
+    "month": pgettext_lazy("fact of an event", "month"),
+    "name": pgettext_lazy("fact of an event", "setting"),
+    "names": pgettext_lazy("fact of an event", "with names"),
+    "notice_version": pgettext_lazy("fact of an event", "version of the notice"),
+    "numbers": pgettext_lazy("fact of an event", "event numbers"),
+    "off_by_s": pgettext_lazy("fact of an event", "seconds off"),
+    "page": pgettext_lazy("fact of an event", "page"),
+    "permission": pgettext_lazy("fact of an event", "permission needed"),
+    "personal_data": pgettext_lazy("fact of an event", "with personal data"),
+    "policy": pgettext_lazy("fact of an event", "policy"),
+    "policy_version": pgettext_lazy("fact of an event", "version of the policy"),
+    "possibly_sent": pgettext_lazy("fact of an event", "passages possibly sent"),
+    "process": pgettext_lazy("fact of an event", "process"),
+    "purpose": pgettext_lazy("fact of an event", "purpose"),
+    "query": pgettext_lazy("fact of an event", "what was searched for, as a keyed hash"),
+    "reason": pgettext_lazy("fact of an event", "reason"),
+    "root": pgettext_lazy("fact of an event", "root of the tree"),
+    "route": pgettext_lazy("fact of an event", "address of the vault"),
+    "scopes": pgettext_lazy("fact of an event", "scopes"),
+    "sessions_ended": pgettext_lazy("fact of an event", "sessions ended"),
+    "sha256": pgettext_lazy("fact of an event", "SHA-256"),
+    "since": pgettext_lazy("fact of an event", "since"),
+    "size": pgettext_lazy("fact of an event", "size in bytes"),
+    "started_at": pgettext_lazy("fact of an event", "began at"),
+    "statement": pgettext_lazy("fact of an event", "SHA-256 of the statement"),
+    "status": pgettext_lazy("fact of an event", "HTTP status"),
+    "team": pgettext_lazy("fact of an event", "team"),
+    "to_ms": pgettext_lazy("fact of an event", "to"),
+    "tree_size": pgettext_lazy("fact of an event", "events in the tree"),
+    "unreadable": pgettext_lazy("fact of an event", "unreadable"),
+    "unreadable_since": pgettext_lazy("fact of an event", "unreadable since"),
+    "versions": pgettext_lazy("fact of an event", "versions"),
+    "waiting_s": pgettext_lazy("fact of an event", "seconds waiting"),
+    "whole": pgettext_lazy("fact of an event", "whole"),
+    "work": pgettext_lazy("fact of an event", "work on keys"),
+    "writers": pgettext_lazy("fact of an event", "writing processes"),
+}
+
+# What the fields of an entry are called, in the order in which its page shows them.
+FIELD_NAMES: dict[str, Promise] = {
+    "at": pgettext_lazy("field of an event", "When (UTC)"),
+    "action": pgettext_lazy("field of an event", "What happened"),
+    "outcome": pgettext_lazy("field of an event", "Outcome"),
+    "actor": pgettext_lazy("field of an event", "Who"),
+    "on_behalf_of": pgettext_lazy("field of an event", "On behalf of"),
+    "target": pgettext_lazy("field of an event", "To what"),
+    "purpose": pgettext_lazy("field of an event", "For which purpose"),
+    "rule": pgettext_lazy("field of an event", "Under which rule"),
+    "access_point": pgettext_lazy("field of an event", "Access point"),
+    "request": pgettext_lazy("field of an event", "Request"),
+    "session": pgettext_lazy("field of an event", "Session, as a keyed hash"),
+    "id": pgettext_lazy("field of an event", "Event"),
+    "writer": pgettext_lazy("field of an event", "Written by process"),
+    "counter": pgettext_lazy("field of an event", "Its event number"),
+    "v": pgettext_lazy("field of an event", "Version of the format"),
+}
+
+# What is said about people, sealed.
+ADDENDUM_NAMES: dict[str, Promise] = {
+    "name": pgettext_lazy("about a person", "Name"),
+    "address": pgettext_lazy("about a person", "Network address"),
+    "email": pgettext_lazy("about a person", "E-mail address"),
+    "reason": pgettext_lazy("about a person", "Reason"),
+    "words": pgettext_lazy("about a person", "Words"),
+    "ground": pgettext_lazy("about a person", "Ground"),
+}
+
 OUTCOME_NAMES: dict[str, Promise] = {
     "done": _("Done"),
     "refused": _("Refused"),
@@ -203,6 +330,8 @@ ACTOR_KINDS: dict[str, Promise] = {
     "unknown": pgettext_lazy("kind of actor", "Somebody unknown"),
 }
 
+_MOST_STRETCHES = 6
+
 _TONES = {
     "ban": "is-refused",
     "archive-x": "is-erased",
@@ -213,6 +342,11 @@ _TONES = {
     "hourglass": "is-due",
     "triangle-alert": "is-due",
 }
+
+
+def name_of_action(action: Action) -> str:
+    """Return what an action is called where one chooses it: its sentence without what it was done to, and its code."""
+    return f"{str(SENTENCES[action][0]).format(what='…')} ({action.value})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,3 +370,20 @@ def say(action: str, outcome: str) -> Said:
     if outcome == "failed":
         return Said(gettext("failed: %(sentence)s") % {"sentence": pattern}, "triangle-alert", "is-due")
     return Said(pattern, icon, _TONES.get(icon, ""))
+
+
+def parts_heard(facts: dict[str, Any]) -> str:
+    """Return which parts of a call were sent, as times of the call; empty if that is not what it is about."""
+    stretches = re.findall(r"(\d+)-(\d+)", str(facts.get("heard", "")))
+    if "from_ms" in facts:
+        stretches = [(facts["from_ms"], facts["to_ms"])]
+    told = [
+        f"{time_of_call(int(start))}–{time_of_call(int(end))}" for start, end in stretches[:_MOST_STRETCHES]
+    ]
+    return ", ".join([*told, "…"] if len(stretches) > _MOST_STRETCHES else told)
+
+
+def time_of_call(milliseconds: int) -> str:
+    """Return "0:30": so long after the call began."""
+    minutes, seconds = divmod(milliseconds // 1000, 60)
+    return f"{minutes}:{seconds:02}"

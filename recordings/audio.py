@@ -101,6 +101,11 @@ class AudioFormat:
         within = min(max(position - self.data_offset, 0), self.data_length)
         return within * 1000 // self.bytes_per_second
 
+    def ms_until(self, position: int) -> int:
+        """Return by which millisecond all bytes before this one have played: rounded up, so that nothing is left out."""
+        within = min(max(position - self.data_offset, 0), self.data_length)
+        return -(-within * 1000 // self.bytes_per_second)
+
     def as_facts(self) -> dict[str, Any]:
         """Return what ``from_facts`` takes: plain values that JSON can hold."""
         return asdict(self) | {"codec": self.codec.value}

@@ -114,18 +114,18 @@ def masked_number(key: FieldKey, party: Party) -> str:
 def index_of(column: str, value: str, month: str) -> bytes:
     """Return under what a number (tagged) or a reference is found among the recordings of a month."""
     master = masters.get(keys.map_index_masters(month)[column], kek=keys.kek_for_fields(month))
-    return blind_index.index(master, column, _folded(column, value))
+    return blind_index.index(master, column, folded(column, value))
 
 
 def indexes_of(column: str, value: str, months: Iterable[str]) -> list[bytes]:
     """Return all under which a value is found in these months; months without a master hold nothing."""
     names = [keys.map_index_masters(month)[column] for month in months]
     return [
-        blind_index.index(master, column, _folded(column, value)) for master in masters.many(names).values()
+        blind_index.index(master, column, folded(column, value)) for master in masters.many(names).values()
     ]
 
 
-def _folded(column: str, value: str) -> str:
+def folded(column: str, value: str) -> str:
     """Fold a reference as people write it: case and spaces make no difference."""
     return "".join(value.split()).upper() if column == "reference" else value
 

@@ -488,10 +488,10 @@ class GrantWindow(models.Model):
     grant = models.ForeignKey(PlaybackGrant, on_delete=models.CASCADE, related_name="windows")
     from_ms = models.BigIntegerField()
     to_ms = models.BigIntegerField()
-    sent_from_ms = models.BigIntegerField(
-        null=True, help_text="What was really sent, by the answers that have ended."
+    sent = models.JSONField(
+        default=list,
+        help_text="Stretches that were really sent, by the answers that have ended: [from_ms, to_ms], in order.",
     )
-    sent_to_ms = models.BigIntegerField(null=True)
     under_way = models.IntegerField(
         default=0,
         help_text="Answers that have not ended, or whose process died: possibly all of it was sent.",

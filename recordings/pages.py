@@ -24,7 +24,8 @@ from recordings.filters import filters_of, shown_filters
 from recordings.forms import LawfulBasisForm, ListenForm
 from recordings.lawful_bases import NewBasis
 from recordings.models import Recording, State
-from recordings.search import CallPage, NothingToSearchFor
+from recordings.search import CallPage
+from recordings.sought import NothingToSearchFor
 from recordings.standing import Standing
 from recordings.viewing import Viewed
 from vault import clock
@@ -184,6 +185,7 @@ def _recording_context(seen: Viewed, actor: Actor, now: datetime) -> dict[str, A
         "history": [wording.entry_of(entry) for entry in seen.history],
         "may_record_basis": actor.may(Permission.LAWFUL_BASIS_RECORD),
         "retention_url": _retention_url(recording.pk, actor),
+        "trail_url": _trail_url(recording.pk, actor),
         "answers": {
             "why": answers.why_may_i_hear(
                 recording,
@@ -271,6 +273,7 @@ def _tombstone_context(seen: Viewed, actor: Actor, now: datetime) -> dict[str, A
         "row": wording.row_of(seen.recording, number="", heard="", now=now),
         "erased_at": seen.recording.erased_at,
         "retention_url": _retention_url(seen.recording.pk, actor),
+        "trail_url": _trail_url(seen.recording.pk, actor),
     }
 
 
@@ -291,6 +294,12 @@ def _retention_url(recording_id: UUID, actor: Actor) -> str:
     if not actor.may(Permission.RETENTION_READ):
         return ""
     return reverse("retention:recording", args=[recording_id])
+
+
+def _trail_url(recording_id: UUID, actor: Actor) -> str:
+    if not actor.may(Permission.AUDIT_READ):
+        return ""
+    return reverse("audit:recording", args=[recording_id])
 
 
 def _page_url(request: HttpRequest, cursor: str | None) -> str:

@@ -167,7 +167,7 @@ def open_range(token: str, start: int, end: int | None, *, actor: Actor, now: da
         raise RangeNotSatisfiable
     start, wanted_end = ranges.capped(start, wanted_end)
     audio = stands.audio
-    windows = ranges.minutes(audio.ms_at(start), audio.ms_at(wanted_end), audio.duration_ms)
+    windows = ranges.minutes(audio.ms_at(start), audio.ms_until(wanted_end), audio.duration_ms)
     with damage.reported(stands, actor=actor, now=now):
         pieces = reading.read_range(stands.rendition, start, wanted_end)
     sent.open_windows(stands, windows, actor=actor, now=now)
@@ -195,7 +195,16 @@ def peaks(token: str, *, actor: Actor, now: datetime) -> bytes:
     if waveform is None:
         raise WaveformNotReady
     with damage.reported(stands, actor=actor, now=now):
-        return b"".join(reading.read_whole(waveform))
+        drawn = b"".join(reading.read_whole(waveform))
+    trail.record_disclosure(
+        Action.RECORDING_VIEWED,
+        actor=actor,
+        target=Ref("recording", str(stands.recording_id)),
+        at=now,
+        purpose=stands.grant.purpose.code,
+        copy="waveform",
+    )
+    return drawn
 
 
 def stop(token: str, *, actor: Actor, now: datetime) -> None:
@@ -264,20 +273,13 @@ def _close(grant_id: UUID, *, because: str, actor: Actor, now: datetime) -> None
 
 
 def _sent(windows: Iterable[GrantWindow]) -> list[tuple[int, int]]:
-    return ranges.joined(
-        (window.sent_from_ms, window.sent_to_ms)
-        for window in windows
-        if window.sent_from_ms is not None and window.sent_to_ms is not None
-    )
+    return ranges.joined((from_ms, to_ms) for window in windows for from_ms, to_ms in window.sent)
 
 
 def written(stretches: list[tuple[int, int]]) -> str:
     """Write stretches as ``0-61000,90000-95000``; those of a call heard in very many pieces are summed up."""
     while len(text := ",".join(f"{from_ms}-{to_ms}" for from_ms, to_ms in stretches)) > _LONGEST_FACT:
-        # The two that lie closest become one: rather a little too much than anything left out.
-        gaps = [(stretches[i + 1][0] - stretches[i][1], i) for i in range(len(stretches) - 1)]
-        _, at = min(gaps)
-        stretches = [*stretches[:at], (stretches[at][0], stretches[at + 1][1]), *stretches[at + 2 :]]
+        stretches = ranges.join_closest(stretches)
     return text
 
 

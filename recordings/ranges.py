@@ -1,9 +1,9 @@
-"""Which bytes a client asks for (RFC 9110, section 14), and which time they play. Pure."""
+"""Which bytes a client asks for (RFC 9110, section 14), which time they play, and stretches of time. Pure."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from recordings.errors import RangeNotSatisfiable
 
@@ -63,3 +63,19 @@ def joined(stretches: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
         else:
             found.append((from_ms, to_ms))
     return found
+
+
+def with_one(
+    stretches: Iterable[Sequence[int]], from_ms: int, to_ms: int, *, most: int
+) -> list[tuple[int, int]]:
+    """Return stretches with one more, in at most so many: rather a little too much than anything left out."""
+    found = joined([*((first, last) for first, last in stretches), (from_ms, to_ms)])
+    while len(found) > most:
+        found = join_closest(found)
+    return found
+
+
+def join_closest(stretches: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Return two or more stretches with the two that lie closest made one, and what lies between them."""
+    _, at = min((stretches[i + 1][0] - stretches[i][1], i) for i in range(len(stretches) - 1))
+    return [*stretches[:at], (stretches[at][0], stretches[at + 1][1]), *stretches[at + 2 :]]

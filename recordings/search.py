@@ -11,37 +11,27 @@ from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.conf import settings
-from django.db import connection, models
-from django.db.models import Exists, OuterRef, Q
+from django.db import models
+from django.db.models import Q
 
 from audit import trail
 from audit.actions import Action
 from audit.actor import Actor, Ref
 from recordings import fields as personal_fields
-from recordings import identity, numbers, paging
+from recordings import paging, sought
 from recordings.models import (
     Basis,
     BasisStatus,
-    Details,
     Direction,
-    Party,
     PlaybackGrant,
     Recording,
     RecordingQuerySet,
 )
-from recordings.numbers import NumberKind
+from recordings.sought import Sought
 from vault.errors import Invalid, gettext_noop
 
 COUNTED = 10_001  # a count beyond this says "more than 10 000"
 DUE_SOON = timedelta(days=2)
-
-
-class NothingToSearchFor(Invalid):
-    """Neither a number nor a reference, or a number nobody can be found by."""
-
-    code = "nothing-to-search-for"
-    title = gettext_noop("Type a telephone number or a customer reference")
 
 
 class Standing(models.TextChoices):
@@ -129,12 +119,7 @@ def find_by_number(
 
     :raises NothingToSearchFor: for what is no number, or a withheld one.
     """
-    normal = numbers.normalise(number, settings.DEFAULT_COUNTRY)
-    if normal is None:
-        raise NothingToSearchFor
-    indexes = personal_fields.indexes_of("number", normal.tagged, live_months())
-    on_call = Party.objects.filter(recording=OuterRef("pk"), number_index__in=indexes)
-    return _search("number", normal.tagged, Exists(on_call), filters, actor, cursor, limit, now)
+    return _search(sought.by_number(number), filters, actor, cursor, limit, now)
 
 
 def find_by_reference(
@@ -150,11 +135,7 @@ def find_by_reference(
 
     :raises NothingToSearchFor: for an empty one.
     """
-    if not reference.strip():
-        raise NothingToSearchFor
-    indexes = personal_fields.indexes_of("reference", reference, live_months())
-    with_it = Details.objects.filter(recording=OuterRef("pk"), reference_index__in=indexes)
-    return _search("reference", reference, Exists(with_it), filters, actor, cursor, limit, now)
+    return _search(sought.by_reference(reference), filters, actor, cursor, limit, now)
 
 
 def find_by_number_or_reference(
@@ -170,8 +151,7 @@ def find_by_number_or_reference(
 
     Bare digits that are nobody's number may be a reference, too: two searches, both in the trail.
     """
-    normal = numbers.normalise(text, settings.DEFAULT_COUNTRY)
-    if normal is not None and normal.kind is not NumberKind.SHORT:
+    if sought.is_number(text):
         page = find_by_number(text, filters=filters, actor=actor, cursor=cursor, limit=limit, now=now)
         if page.rows or not text.strip().isdecimal():
             return page
@@ -183,27 +163,8 @@ def count(filters: CallFilters, *, actor: Actor, now: datetime) -> int:
     return _filtered(filters, actor, now).order_by()[:COUNTED].count()
 
 
-def live_months() -> list[str]:
-    """Return the months whose keys are in use, by hopping along the index from one to the next."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            WITH RECURSIVE months(month) AS (
-                (SELECT min(key_month) FROM recordings_recording)
-                UNION ALL
-                SELECT (SELECT min(key_month) FROM recordings_recording WHERE key_month > month)
-                FROM months WHERE month IS NOT NULL
-            )
-            SELECT month FROM months WHERE month IS NOT NULL
-            """
-        )
-        return [month for (month,) in cursor.fetchall()]
-
-
 def _search(
-    column: str,
-    value: str,
-    condition: Exists,
+    wanted: Sought,
     filters: CallFilters | None,
     actor: Actor,
     cursor: str | None,
@@ -211,14 +172,14 @@ def _search(
     now: datetime,
 ) -> CallPage:
     filters = filters or CallFilters()
-    page = paging.page(_filtered(filters, actor, now).filter(condition), cursor, limit)
+    page = paging.page(_filtered(filters, actor, now).filter(wanted.condition), cursor, limit)
     trail.record_disclosure(
         Action.RECORDING_SEARCHED,
         actor=actor,
         target=Ref("page", "recordings"),
         at=now,
-        field=column,
-        query=identity.of_query(column, value).hex(),
+        field=wanted.column,
+        query=wanted.query,
         count=len(page.rows),
         filters=filters.names(),
     )

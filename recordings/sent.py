@@ -15,7 +15,6 @@ from uuid import UUID
 import structlog
 from django.db import DatabaseError, connection, transaction
 from django.db.models import F
-from django.db.models.functions import Coalesce, Greatest, Least
 
 from audit import trail
 from audit.actions import Action
@@ -29,6 +28,7 @@ from vault.errors import gettext_noop
 
 Window = tuple[int, int]
 _PIECE = 65_536
+_MOST_STRETCHES = 64  # kept of one minute; of one heard in more pieces, the closest become one
 _KEPT_GRANTS = 1_000
 
 log = structlog.get_logger("recordings.sent")
@@ -138,16 +138,19 @@ def _begin(grant_id: UUID, windows: list[Window], new: list[Window], now: dateti
 
 
 def _note(stands: Standing, start: int, end: int, windows: list[Window], now: datetime) -> None:
-    from_ms, to_ms = stands.audio.ms_at(start), stands.audio.ms_at(end)
+    from_ms, to_ms = stands.audio.ms_at(start), stands.audio.ms_until(end)
+    ours = GrantWindow.objects.filter(grant_id=stands.grant_id, from_ms__in=[first for first, _ in windows])
     try:
-        for window_from, window_to in windows:
-            first, last = max(from_ms, window_from), min(to_ms, window_to)
-            changes: dict[str, object] = {"under_way": F("under_way") - 1}
-            # Bytes of the header play nothing; the window says so, rather than that all may have been sent.
-            if end > start and first <= last:
-                changes["sent_from_ms"] = Least(Coalesce(F("sent_from_ms"), first), first)
-                changes["sent_to_ms"] = Greatest(Coalesce(F("sent_to_ms"), last), last)
-            GrantWindow.objects.filter(grant_id=stands.grant_id, from_ms=window_from).update(**changes)
+        # The windows alone: whoever begins an answer locks the grant first, and then waits for them.
+        with transaction.atomic():
+            found = list(ours.order_by("from_ms").select_for_update())
+            for window in found:
+                window.under_way -= 1
+                first, last = max(from_ms, window.from_ms), min(to_ms, window.to_ms)
+                # Bytes of the header play nothing.
+                if end > start and first < last:
+                    window.sent = ranges.with_one(window.sent, first, last, most=_MOST_STRETCHES)
+            GrantWindow.objects.bulk_update(found, ["under_way", "sent"])
         if end > start:
             PlaybackGrant.objects.filter(pk=stands.grant_id).update(last_sent_at=now)
     except DatabaseError as error:

@@ -88,13 +88,11 @@ def offered_purposes(recording: Recording) -> list[OfferedPurpose]:
 
 def listeners_of(recording: Recording) -> list[Listener]:
     """Return to whom audio of a call was sent, the latest first."""
-    windows = GrantWindow.objects.filter(grant__recording=recording, sent_to_ms__isnull=False)
+    windows = GrantWindow.objects.filter(grant__recording=recording).exclude(sent=[])
     stretches: dict[UUID, list[tuple[int, int]]] = {}
     last_at: dict[UUID, datetime] = {}
-    for account_id, from_ms, to_ms, opened_at in windows.values_list(
-        "grant__account_id", "sent_from_ms", "sent_to_ms", "opened_at"
-    ):
-        stretches.setdefault(account_id, []).append((from_ms or 0, to_ms or 0))
+    for account_id, sent, opened_at in windows.values_list("grant__account_id", "sent", "opened_at"):
+        stretches.setdefault(account_id, []).extend((from_ms, to_ms) for from_ms, to_ms in sent)
         last_at[account_id] = max(opened_at, last_at.get(account_id, opened_at))
     names = dict(User.objects.filter(pk__in=stretches).values_list("pk", "name"))
     heard = {

@@ -32,6 +32,7 @@ from retention.serializers import (
 from vault import clock
 from vault.access.api import KeyPages
 from vault.access.callers import actor_of
+from vault.access.reading import record_page
 from vault.approvals.asking import ask
 from vault.approvals.notices import tell_deciders
 from vault.approvals.serializers import ApprovalOut
@@ -179,6 +180,7 @@ class Policies(APIView):
     @extend_schema(operation_id="list_policies", responses=PoliciesOut)
     def get(self, request: Request) -> Response:
         """Return what is in force."""
+        record_page(request._request)
         found = RetentionPolicy.objects.in_force().order_by("name", "policy_id", "pk")
         return Response(PoliciesOut({"results": found}).data)
 
@@ -205,7 +207,9 @@ class Policy(APIView):
     @extend_schema(operation_id="get_policy", responses=PoliciesOut)
     def get(self, request: Request, policy_id: UUID) -> Response:
         """Return the versions."""
-        return Response(PoliciesOut({"results": policies.require_policy(policy_id)}).data)
+        versions = policies.require_policy(policy_id)
+        record_page(request._request)
+        return Response(PoliciesOut({"results": versions}).data)
 
 
 class PolicyRetirement(APIView):

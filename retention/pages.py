@@ -26,9 +26,10 @@ from vault.access.api import CursorNotValid, KeyPages
 from vault.access.callers import actor_of
 from vault.access.gate import requires
 from vault.access.models import User
+from vault.access.reading import record_page
 from vault.approvals.reading import find_waiting
 from vault.crypto.container import CopyKind
-from vault.errors import Missing, Refusal
+from vault.errors import Missing, Refusal, Unavailable
 from vault.permissions import Permission
 from vault.residency import watch
 
@@ -72,6 +73,7 @@ def overview(request: HttpRequest) -> HttpResponse:
         "most": figures.MOST,
         "now": now,
     }
+    record_page(request)
     return render(request, "retention/overview.html", context)
 
 
@@ -314,6 +316,8 @@ def _try(form: Form, field: str, act: Callable[[], T]) -> T | None:
     """Do it, or say beside the field why it was refused; nothing was changed."""
     try:
         return act()
+    except Unavailable:
+        raise  # nothing that another word in the form would mend
     except Refusal as refusal:
         form.add_error(field, refusal.detail)
         return None

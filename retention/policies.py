@@ -17,6 +17,8 @@ from django.utils.translation import gettext as _
 from audit import trail
 from audit.actions import Action
 from audit.actor import Actor, Ref
+from audit.subjects import Subject
+from audit.trail import Personal
 from retention.errors import NoSuchPolicy, PolicyInvalid, PolicyNotInForce
 from retention.models import Rescheduling, RetentionPolicy
 from retention.periods import SECONDS, Period, end_of
@@ -50,7 +52,7 @@ def create_policy(terms: Terms, *, actor: Actor, now: datetime) -> RetentionPoli
     check_terms(terms, now=now)
     lock_policies()
     policy = _write(terms, policy_id=uuid.uuid4(), version=1, actor=actor, now=now)
-    _record(Action.POLICY_CREATED, policy, actor=actor, now=now)
+    _record(Action.POLICY_CREATED, policy, None, actor=actor, now=now)
     _reschedule(actor, now)
     return policy
 
@@ -66,7 +68,7 @@ def change_policy(policy_id: uuid.UUID, terms: Terms, *, actor: Actor, now: date
     old = _require_in_force(policy_id)
     _retire(old, actor=actor, now=now)
     policy = _write(terms, policy_id=policy_id, version=old.version + 1, actor=actor, now=now)
-    _record(Action.POLICY_CHANGED, policy, actor=actor, now=now)
+    _record(Action.POLICY_CHANGED, policy, old, actor=actor, now=now)
     _reschedule(actor, now)
     return policy
 
@@ -156,24 +158,48 @@ def _retire(policy: RetentionPolicy, *, actor: Actor, now: datetime) -> None:
     policy.save(update_fields=["retired_at", "retired_by"])
 
 
-def _record(action: Action, policy: RetentionPolicy, *, actor: Actor, now: datetime) -> None:
+def _record(
+    action: Action, policy: RetentionPolicy, old: RetentionPolicy | None, *, actor: Actor, now: datetime
+) -> None:
+    """Record a new version, and what is different in it: codes as facts, what somebody worded sealed."""
     target = Ref("policy", str(policy.policy_id))
-    at_least = (
-        f"{policy.keep_at_least_count} {policy.keep_at_least_unit}" if policy.keep_at_least_count else None
-    )
+    codes, were = _codes(policy), _codes(old) if old else {}
+    changed = [name for name in codes if old and codes[name] != were[name]]
+    worded = {
+        f"{which}_{name}": getattr(version, name)
+        for name in ("name", "justification", "queue", "category")
+        for which, version in (("old", old), ("new", policy))
+        if version and (old is None or getattr(old, name) != getattr(policy, name)) and getattr(version, name)
+    }
     trail.record(
         action,
         actor=actor,
         target=target,
         at=now,
+        personal=[Personal(Subject.account(actor.id), worded)] if actor.id else [],
         version=policy.version,
         lawful_basis=policy.lawful_basis,
-        at_least=at_least,
-        at_most=f"{policy.keep_at_most_count} {policy.keep_at_most_unit}",
+        at_least=codes["at_least"] or None,
+        at_most=codes["at_most"],
+        field=" ".join(changed) or None,
+        old="; ".join(f"{name} {were[name] or '-'}" for name in changed) or None,
+        new="; ".join(f"{name} {codes[name] or '-'}" for name in changed) or None,
     )
     trail.record(
         Action.POLICY_APPROVED, actor=actor, target=target, at=now, version=policy.version, by_author=True
     )
+
+
+def _codes(policy: RetentionPolicy) -> dict[str, str]:
+    """Return what a version says in codes and numbers, by field."""
+    at_least = policy.keep_at_least_count
+    return {
+        "lawful_basis": policy.lawful_basis,
+        "at_least": f"{at_least} {policy.keep_at_least_unit}" if at_least else "",
+        "at_most": f"{policy.keep_at_most_count} {policy.keep_at_most_unit}",
+        "team": str(policy.team_id or ""),
+        "basis": policy.basis,
+    }
 
 
 def _reschedule(actor: Actor, now: datetime) -> None:

@@ -21,6 +21,7 @@ from vault import clock
 from vault.access.callers import actor_of
 from vault.access.gate import requires
 from vault.access.models import User
+from vault.access.reading import record_page
 from vault.errors import Invalid
 from vault.permissions import Permission
 
@@ -40,6 +41,7 @@ def list_policies(request: HttpRequest) -> HttpResponse:
         "retired": [row for row in told if not row["version"].is_in_force],
         "may_change": actor_of(request).may(CHANGE),
     }
+    record_page(request)
     return render(request, "retention/policies.html", context)
 
 
@@ -55,6 +57,7 @@ def show_policy(request: HttpRequest, policy_id: UUID) -> HttpResponse:
     }
     if context["may_change"]:
         context["retiring"] = dry_run(None, policy_id=policy_id, now=clock.now())
+    record_page(request)
     return render(request, "retention/policy.html", context)
 
 
@@ -104,6 +107,8 @@ def _write(request: HttpRequest, old: RetentionPolicy | None) -> HttpResponse:
                     request, _("The policy is in force; recordings that are here follow within minutes.")
                 )
                 return redirect("retention:policy", made.policy_id)
+    if old or effect:
+        record_page(request)
     context = {"form": form, "old": old, "effect": effect}
     return render(request, "retention/policy_edit.html", context)
 

@@ -20,6 +20,8 @@ from django.core.management import call_command
 from django.db import connections
 from psycopg import sql
 
+from vault import privileges
+
 CHECKOUT = Path(__file__).resolve().parents[1]
 ADDRESSES = {"default": "DATABASE_URL", "owner": "DATABASE_OWNER_URL", "sequencer": "DATABASE_SEQUENCER_URL"}
 KEPT_TEMPLATES = 6
@@ -49,6 +51,20 @@ def created() -> Iterator[str]:
     finally:
         with _server() as server:
             _drop(server, name)
+
+
+@contextmanager
+def backup_of(name: str) -> Iterator[str]:
+    """Make a copy of a database as it is now, to which nobody may be connected; drop it afterwards."""
+    backup = f"vault_test_{_HOST}_{os.getpid()}_{secrets.token_hex(4)}"
+    connections.close_all()
+    with _server() as server:
+        server.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(*map(sql.Identifier, (backup, name))))
+    try:
+        yield backup
+    finally:
+        with _server() as server:
+            _drop(server, backup)
 
 
 @contextmanager
@@ -101,7 +117,8 @@ def _template(server: psycopg.Connection[Any]) -> str:
         before = {alias: connections.settings[alias]["NAME"] for alias in ADDRESSES}
         _point_at(dict.fromkeys(ADDRESSES, draft))
         try:
-            call_command("prepare_database", verbosity=0)
+            call_command("migrate", database="owner", interactive=False, verbosity=0)
+            privileges.grant_all()
         finally:
             _point_at(before)
         server.execute(

@@ -55,7 +55,10 @@ SORTED: dict[str, Sorted] = {
         none="digest recorded_at event_id key_id",
     ),
     "audit.Anchor": Sorted(
-        none="id size kind evidence anchored_at",
+        none="id size kind place evidence anchored_at",
+    ),
+    "audit.AnchorPlace": Sorted(
+        none="id kind name origin size tried_at worked_at failing_since why",
     ),
     "audit.AuditEvent": Sorted(
         none=(
@@ -111,7 +114,7 @@ SORTED: dict[str, Sorted] = {
         none="recording_id reference_index",
     ),
     "recordings.GrantWindow": Sorted(
-        none="id grant_id from_ms to_ms sent_from_ms sent_to_ms under_way opened_at",
+        none="id grant_id from_ms to_ms sent under_way opened_at",
     ),
     "recordings.Intake": Sorted(
         sealed="metadata_sealed",

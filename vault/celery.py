@@ -42,8 +42,11 @@ SCHEDULE: dict[str, int] = {
     "retention.harden_keys": 3600,
     "retention.destroy_passed_keys": 3600,
     "audit.run_exports": 5,
+    "audit.run_checks": 5,
     "audit.expire_exports": 600,
     "audit.make_partitions": 86_400,
+    "audit.anchor": min(settings.SWEEP_SECONDS, 60),
+    "audit.watch": 15,
     "access.forget_expired_sessions": 3600,
     "approvals.expire": 300,
     "kms.keep_tokens": 1200,
@@ -58,12 +61,12 @@ app.conf.beat_schedule = {
 
 
 class ProveParts(bootsteps.Step):
-    """Before a worker takes its first task, and before it has children: ask what ``vault.starting`` asks."""
+    """Before a worker takes its first task, and before it has children: do what ``vault.starting`` does."""
 
     def __init__(self, parent: object, **options: object) -> None:
         from vault import starting  # Django is not set up when this module is loaded
 
-        starting.prove_parts()
+        starting.start("worker")
 
 
 app.steps["worker"].add(ProveParts)

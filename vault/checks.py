@@ -68,8 +68,9 @@ def _connections() -> list[tuple[str, bool, str]]:
     found.append(
         ("S3_ENDPOINT_URL", settings.STORE_KIND != "s3" or _is_https(settings.S3_ENDPOINT_URL), https)
     )
-    for name in ("KMS_ADDRESS", "KMS_AWS_ENDPOINT_URL"):
+    for name in ("KMS_ADDRESS", "KMS_AWS_ENDPOINT_URL", "LOCKED_COPY_ENDPOINT_URL"):
         found.append((name, _is_https(getattr(settings, name, "")), https))
+    found.append(("WITNESSES", all(_is_https(item.split()[-1]) for item in settings.WITNESSES), https))
     is_mail_safe = (
         not settings.EMAIL_BACKEND.endswith("smtp.EmailBackend")
         or settings.EMAIL_USE_TLS

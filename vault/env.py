@@ -2,24 +2,33 @@
 
 A setting NAME comes from the variable NAME, or from the file that NAME_FILE points to (how systemd
 credentials, Docker and Kubernetes hand over secrets). An empty variable counts as not set. Every error
-names the variable and none shows its value.
+names the variable and none shows its value. Every setting that is asked for is noted as it takes effect,
+so that the trail can say when one changed.
 """
 
 import os
 import ssl
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
+T = TypeVar("T")
 _TRUE = frozenset({"1", "true", "yes", "on"})
 _FALSE = frozenset({"0", "false", "no", "off"})
+_effective: dict[str, str] = {}
+
+
+def effective() -> dict[str, str]:
+    """Return every setting that was asked for as it takes effect, default or not; secrets are in clear."""
+    return dict(_effective)
 
 
 def find(name: str) -> str | None:
     """Return the setting, or None where the environment does not have it."""
     value, path = os.environ.get(name) or None, os.environ.get(f"{name}_FILE") or None
+    _effective[name] = value or ""
     if path is None:
         return value
     if value is not None:
@@ -31,6 +40,7 @@ def find(name: str) -> str | None:
         raise ImproperlyConfigured(f"{name}_FILE names a file that cannot be read: {reason}.") from None
     if not content:
         raise ImproperlyConfigured(f"{name}_FILE names an empty file.")
+    _effective[name] = content
     return content
 
 
@@ -39,7 +49,14 @@ def secret(name: str) -> tuple[str, str]:
     value, path = os.environ.get(name) or "", os.environ.get(f"{name}_FILE") or ""
     if value and path:
         raise ImproperlyConfigured(f"Set either {name} or {name}_FILE, not both.")
+    _effective[name], _effective[f"{name}_FILE"] = value, path
     return value, path
+
+
+def path(name: str) -> str:
+    """Return a setting that is the path of a file which is read, and perhaps written, while we run."""
+    _effective[name] = os.environ.get(name) or ""
+    return _effective[name]
 
 
 def text(name: str, default: str | None = None) -> str:
@@ -49,14 +66,14 @@ def text(name: str, default: str | None = None) -> str:
         return value
     if default is None:
         raise ImproperlyConfigured(f"Set {name} or {name}_FILE.")
-    return default
+    return _by_default(name, default, default)
 
 
 def flag(name: str, default: bool | None = None) -> bool:
     """Return a setting that is yes or no."""
     value = find(name)
     if value is None and default is not None:
-        return default
+        return _by_default(name, default, str(default).lower())
     word = text(name).lower()
     if word in _TRUE:
         return True
@@ -69,7 +86,7 @@ def integer(name: str, default: int | None = None) -> int:
     """Return a setting that is a whole number."""
     value = find(name)
     if value is None and default is not None:
-        return default
+        return _by_default(name, default, str(default))
     try:
         return int(text(name))
     except ValueError:
@@ -80,7 +97,7 @@ def items(name: str, default: tuple[str, ...] | None = None) -> list[str]:
     """Return a setting that lists values separated by commas."""
     value = find(name)
     if value is None and default is not None:
-        return list(default)
+        return _by_default(name, list(default), ",".join(default))
     return [item for part in text(name).split(",") if (item := part.strip())]
 
 
@@ -107,6 +124,11 @@ def broker_tls(url: str) -> dict[str, Any]:
     if urlsplit(url).scheme != "rediss":
         return {}
     return {"broker_use_ssl": {"ssl_cert_reqs": ssl.CERT_REQUIRED, "ssl_check_hostname": True}}
+
+
+def _by_default(name: str, default: T, text: str) -> T:
+    _effective[name] = text
+    return default
 
 
 def _postgresql_address(name: str, value: str) -> SplitResult:

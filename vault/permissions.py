@@ -30,6 +30,9 @@ class Permission(StrEnum):
     RETENTION_READ = "retention:read"
     ERASURE_PROOF_READ = "erasure-proof:read"
 
+    CONSULTATIONS_STATE = "consultations:state"  # who listened to somebody, and who saw what of them
+    BREACH_REPORT = "breach:report"  # what was sent to an account
+
     AUDIT_READ = "audit:read"
     AUDIT_EXPORT = "audit:export"
 

@@ -26,6 +26,7 @@ APPLICATION: dict[str, frozenset[str]] = {
     "audit_tile": READ,
     "audit_checkpoint": READ,
     "audit_anchor": APPEND,
+    "audit_anchorplace": APPEND_AND_MARK,
     "audit_subjectkey": APPEND_AND_ERASE,
     "audit_export": WRITE,
     "audit_lookup": APPEND_AND_ERASE,

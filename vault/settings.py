@@ -3,7 +3,6 @@
 Production is the default: what is unsafe (plain connections, a made-up secret) needs VAULT_TRIAL=true.
 """
 
-import os
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -32,6 +31,7 @@ INSTALLED_APPS = [
     "vault.approvals",
     "recordings",
     "retention",
+    "privacy",
     "vault.demo",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -277,7 +277,7 @@ KMS_KIND = env.text("KMS_KIND", default="keyring")
 KMS_KEYRING = env.text("KMS_KEYRING", default="")
 KMS_KEYRING_BACKUP = env.text("KMS_KEYRING_BACKUP", default="")
 # Here the path itself is the setting: the keyring reads the file, and replaces it when a key is destroyed.
-KMS_MASTER_FILE = os.environ.get("KMS_MASTER_FILE", "")
+KMS_MASTER_FILE = env.path("KMS_MASTER_FILE")
 KMS_MASTER = "" if KMS_MASTER_FILE else env.text("KMS_MASTER", default="")
 KMS_PASSPHRASE = env.text("KMS_PASSPHRASE", default="")
 KMS_ADDRESS = env.text("KMS_ADDRESS", default="")
@@ -297,6 +297,20 @@ KMS_AWS_DELETION_DAYS = env.integer("KMS_AWS_DELETION_DAYS", default=7)  # from 
 AUDIT_ORIGIN = env.text("AUDIT_ORIGIN", default="callvault.example/trail")
 AUDIT_KEY = env.text("AUDIT_KEY", default="")  # Ed25519 seed, base64; for the sequencer alone
 AUDIT_PUBLIC_KEY = env.text("AUDIT_PUBLIC_KEY", default="")  # its public half, for everybody else
+# Places out of the operator's reach that checkpoints are brought to; docs/guides/anchors.md.
+WITNESSES = env.items("WITNESSES", default=())  # "KEY URL", several separated by commas
+AUDIT_ANCHOR_MAIL = env.items("AUDIT_ANCHOR_MAIL", default=())
+AUDIT_ANCHOR_MAIL_EVENTS = env.integer("AUDIT_ANCHOR_MAIL_EVENTS", default=100_000)
+LOCKED_COPY_BUCKET = env.text("LOCKED_COPY_BUCKET", default="")
+LOCKED_COPY_ENDPOINT_URL = env.text("LOCKED_COPY_ENDPOINT_URL", default="")
+LOCKED_COPY_REGION = env.text("LOCKED_COPY_REGION", default=S3_REGION)
+LOCKED_COPY_ACCESS_KEY = env.text("LOCKED_COPY_ACCESS_KEY", default="")
+LOCKED_COPY_SECRET_KEY = env.text("LOCKED_COPY_SECRET_KEY", default="")
+LOCKED_COPY_CA_BUNDLE = env.text("LOCKED_COPY_CA_BUNDLE", default="")
+LOCKED_COPY_KEPT = timedelta(days=31 * env.integer("LOCKED_COPY_MONTHS", default=60))  # as long as the trail
+
+# How often the vault checks its whole trail by itself; 0 for never.
+CHECK_TRAIL_EVERY = timedelta(hours=env.integer("CHECK_TRAIL_HOURS", default=24))
 
 # Days a copy may live on in backups; the erasure proof's "beyond recovery" counts with them.
 KEY_TABLE_BACKUP_DAYS = env.integer("KEY_TABLE_BACKUP_DAYS", default=7)
@@ -314,6 +328,7 @@ INTAKE_HOURS = 24
 MAX_AUDIO_BYTES = env.integer("MAX_AUDIO_MIB", default=2048) * 1_048_576
 PLAYBACK_MINUTES = env.integer("PLAYBACK_MINUTES", default=15)
 RECORDING_SCHEDULER = "retention.schedule.plan"
+TRAIL_NUMBER_FINDER = "recordings.traces.of_number"
 DEFAULT_COUNTRY = env.text("DEFAULT_COUNTRY", default="NL")  # whose numbering plan national numbers follow
 
 SWEEP_SECONDS = env.integer("SWEEP_SECONDS", default=60)

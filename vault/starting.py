@@ -1,20 +1,52 @@
-"""What web and worker ask once before they serve: can the store do what is needed, and lies everything where it may.
+"""What web and worker do once before they serve.
 
-Management commands do not ask, so that what is wrong can be put right.
+They ask whether the store can do what is needed and everything lies where it may, and let the trail say which
+settings have changed. Management commands do not ask, so that what is wrong can be put right.
 """
 
 from __future__ import annotations
 
-import structlog
-from django.core.exceptions import ImproperlyConfigured
-from django.db import DatabaseError
+import tomllib
 
+import structlog
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from django.db import DatabaseError, connection
+
+from audit import configuration
 from audit.actor import Actor
-from vault import clock, kms, storage
+from vault import clock, env, kms, storage
 from vault.errors import Refusal
 from vault.residency import watch
 
 log = structlog.get_logger("vault.starting")
+
+
+def start(process: str) -> None:
+    """Prove the parts, and note the settings that this kind of process serves with.
+
+    :raises ImproperlyConfigured: saying what is wrong and what to do.
+    """
+    prove_parts()
+    note_settings(process)
+
+
+def note_settings(process: str) -> None:
+    """Let the trail say which settings differ from those of the last start.
+
+    :raises ImproperlyConfigured: if that cannot be recorded: nothing serves that the trail knows nothing of.
+    """
+    found = {"VERSION": _version(), **env.effective()}
+    try:
+        configuration.note_settings(process, found, actor=Actor.system("start"), now=clock.now())
+    except (DatabaseError, Refusal) as error:
+        raise ImproperlyConfigured(
+            f"Not started: the settings could not be noted in the trail ({type(error).__name__})."
+            " Look whether the database is there and its tables are up to date (manage.py prepare_database)."
+        ) from error
+    finally:
+        # Connections are not for the processes that this one may become.
+        connection.close()
 
 
 def prove_parts() -> None:
@@ -45,3 +77,8 @@ def prove_parts() -> None:
         keeps_locks=abilities.keeps_locks,
         notices_damage=abilities.notices_damage,
     )
+
+
+def _version() -> str:
+    with (settings.BASE_DIR / "pyproject.toml").open("rb") as file:
+        return str(tomllib.load(file)["project"]["version"])

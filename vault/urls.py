@@ -15,12 +15,14 @@ urlpatterns = [
     path("approvals/", include("vault.approvals.urls")),
     path("recordings/", include("recordings.urls")),
     path("retention/", include("retention.urls")),
+    path("privacy/", include("privacy.urls")),
     path("keys/", include("recordings.key_urls")),
     path("trail/", include("audit.urls")),
     path("api/v1/", include("vault.access.api_urls")),
     path("api/v1/", include("vault.approvals.api_urls")),
     path("api/v1/", include("recordings.api_urls")),
     path("api/v1/", include("retention.api_urls")),
+    path("api/v1/", include("privacy.api_urls")),
     path("api/v1/", include("audit.api_urls")),
 ]
 

@@ -15,4 +15,4 @@ if wrong := [str(message) for message in run_checks() if message.is_serious()]:
 
 from vault import starting  # noqa: E402 - Django is set up by now
 
-starting.prove_parts()
+starting.start("web")

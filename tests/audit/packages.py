@@ -86,7 +86,7 @@ def write_package(
         "files": {name: len(content) for name, content in files.items()},
         **more,
     }
-    files["manifest.json"] = json.dumps(manifest).encode()
+    files["manifest.json"] = verify.manifest_text(manifest)
     for name, content in files.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -101,7 +101,7 @@ def rewrite(folder: Path, name: str, content: bytes) -> None:
     manifest["files"][name] = len(content)
     if name == "entries.jsonl":
         manifest["events"] = content.count(b"\n")
-    (folder / "manifest.json").write_text(json.dumps(manifest))
+    (folder / "manifest.json").write_bytes(verify.manifest_text(manifest))
 
 
 def findings(folder: Path, *known: str, policy: str | None = None, whole: bool = False) -> list[str]:

@@ -5,20 +5,23 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from django.db import transaction
+from pypdf import PdfReader
 
-from audit import events, export, tasks, trail, verify
+from audit import events, export, package, tasks, trail, verify
 from audit.actions import Action
 from audit.actor import Actor, Ref
 from audit.events import EventFilters
 from audit.models import AuditEvent, Export, ExportState, SubjectKey
 from audit.package import write_package
+from audit.shapes.formats import FORMATS
 from audit.subjects import Subject
 from tests.audit.conftest import CALL, INES, NOW, make_export, record, record_disclosure, sequence
-from vault import clock, storage
+from vault import clock, pdf, storage
 from vault.errors import Invalid
 from vault.jobs.models import Heartbeat
 from vault.kms import masters
@@ -34,13 +37,23 @@ def read(package: bytes, name: str) -> str:
     return zipfile.ZipFile(io.BytesIO(package)).read(name).decode()
 
 
+def named_in(package: bytes) -> list[str]:
+    """Return the files that hold a name or an address."""
+    archive = zipfile.ZipFile(io.BytesIO(package))
+    texts = {name: archive.read(name) for name in archive.namelist()}
+    if "report.pdf" in texts:
+        sheets = PdfReader(io.BytesIO(texts["report.pdf"])).pages
+        texts["report.pdf"] = "".join(sheet.extract_text() for sheet in sheets).encode()
+    return [name for name, text in texts.items() if b"Verhoeven" in text or b"203.0.113.7" in text]
+
+
 def found_in(package: bytes, tmp_path, **options) -> list[str]:
     path = tmp_path / "export.zip"
     path.write_bytes(package)
     return verify.verify_export(path, None, options.get("known", []), whole=False).all()
 
 
-@pytest.mark.parametrize("format", ["jsonl", "csv"])
+@pytest.mark.parametrize("format", FORMATS)
 @pytest.mark.parametrize("with_personal", [True, False])
 def test_a_whole_export_passes_its_own_verifier(ines, tmp_path, format, with_personal):
     for _ in range(3):
@@ -50,10 +63,22 @@ def test_a_whole_export_passes_its_own_verifier(ines, tmp_path, format, with_per
     package = make_export(ines, format=format, with_personal=with_personal)
 
     assert found_in(package, tmp_path) == []
-    assert ("entries.csv" in names(package)) == (format == "csv")
-    assert ("Ines Verhoeven" in read(package, "addenda.jsonl")) if with_personal else b"Ines" not in package
+    copies = {shape.file for shape in FORMATS.values() if shape.file}
+    assert copies == verify.READING_COPIES | {"entries.csv"}
+    assert copies & set(names(package)) == {FORMATS[format].file} - {""}
+    assert ("Ines Verhoeven" in read(package, "addenda.jsonl")) if with_personal else not named_in(package)
     manifest = json.loads(read(package, "manifest.json"))
     assert (manifest["scope"], manifest["events"]) == ("whole", 4)  # the order itself is the fourth
+
+
+def test_the_verifier_says_which_reading_copy_it_did_not_check(ines, tmp_path):
+    path = tmp_path / "export.zip"
+    path.write_bytes(make_export(ines, format="ocsf"))
+
+    found = verify.verify_export(path, None, [], whole=True)
+
+    assert found.all() == []
+    assert "ocsf.jsonl is a reading copy and was not checked; entries.jsonl was." in found.notes
 
 
 def test_an_export_over_many_tiles_passes(tmp_path, ines):
@@ -236,6 +261,77 @@ def test_a_selection_of_a_period_goes_on_where_its_filters_say(ines, tmp_path):
     assert json.loads(read(package, "manifest.json"))["events"] == 2
     assert "203.0.113.7" in read(package, "entries.csv")
     assert found_in(package, tmp_path) == []
+
+
+def test_a_report_of_too_many_events_is_refused_where_it_is_ordered(ines, monkeypatch):
+    narrow = EventFilters(action=Action.RECORDING_VIEWED.value)
+    monkeypatch.setitem(FORMATS, "pdf", replace(FORMATS["pdf"], most_events=2))
+    for _ in range(3):
+        record(ines)
+
+    with pytest.raises(Invalid) as caught:
+        order(ines, "pdf")
+
+    assert caught.value.reason == "too-many-events"
+    assert "Narrow the filter" in caught.value.detail
+    assert not AuditEvent.objects.filter(action=Action.TRAIL_EXPORTED).exists()
+    assert order(ines, "csv").format == "csv"
+    with pytest.raises(Invalid):
+        order(ines, "pdf", narrow)
+
+
+def test_a_report_is_refused_where_nothing_prints_it(ines, monkeypatch):
+    monkeypatch.setattr(pdf, "can_print", lambda: False)
+
+    with pytest.raises(Invalid) as caught:
+        order(ines, "pdf")
+
+    assert caught.value.reason == "no-printer"
+
+
+def test_a_report_names_who_asked_and_why_only_where_names_are_shown(ines):
+    record(ines)
+
+    shown = printed(make_export(ines, format="pdf", with_personal=True))
+    withheld = printed(make_export(ines, format="pdf"))
+
+    assert "regulator's request" in shown
+    assert f"supervisor {INES}" in withheld
+    assert "(names, addresses, reasons) are withheld" in withheld
+
+
+def test_progress_goes_on_while_a_report_is_printed_and_ends_at_the_events(ines, monkeypatch):
+    seen: list[int] = []
+    write = package.write_package
+
+    def watch(asked, on_progress):
+        def note(done: int) -> None:
+            seen.append(done)
+            on_progress(done)
+
+        return write(asked, note)
+
+    monkeypatch.setattr(package, "write_package", watch)
+    record(ines)
+
+    make_export(ines, format="pdf")
+
+    assert seen[0] == 2
+    assert seen[-1] == 2 * (1 + FORMATS["pdf"].weight)
+    made = Export.objects.get()
+    assert (made.done, made.total) == (2, 2)
+
+
+def order(actor, format, filters=None):
+    return export.request_export(
+        format=format, filters=filters or EventFilters(), with_personal=False, actor=actor, now=NOW
+    )
+
+
+def printed(made: bytes) -> str:
+    report = zipfile.ZipFile(io.BytesIO(made)).read("report.pdf")
+    sheets = PdfReader(io.BytesIO(report)).pages
+    return " ".join("".join(sheet.extract_text() for sheet in sheets).split())
 
 
 def test_a_format_that_nobody_makes_is_refused(ines):

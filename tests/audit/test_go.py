@@ -11,6 +11,7 @@ import pytest
 
 from tests.audit.packages import SIGNER, checkpoint_over, make_entries, write_package
 from tests.audit.test_verify import proof_text
+from tests.audit.witnesses import running_witness
 
 GO = shutil.which("go") or "/usr/bin/go"
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -67,3 +68,15 @@ def test_go_accepts_the_proof_of_one_event(go, tmp_path):
     assert run(go, SIGNER.verifier.vkey, path).stdout == "ok\n"
     path.write_text(proof_text(13).replace("index 13", "index 12"))
     assert run(go, SIGNER.verifier.vkey, path).returncode == 1
+
+
+def test_go_accepts_what_our_witness_has_cosigned(go, tmp_path):
+    note = checkpoint_over(make_entries(7))
+    path = tmp_path / "checkpoint"
+    with running_witness(tmp_path / "w", SIGNER.verifier.vkey) as witness:
+        _status, _kind, line = witness.ask("/add-checkpoint", f"old 0\n\n{note}")
+    path.write_text(note + line)
+
+    assert run(go, "cosigned", SIGNER.verifier.vkey, witness.vkey, path).stdout == "ok\n"
+    path.write_text(note.replace("\n7\n", "\n8\n") + line)
+    assert run(go, "cosigned", SIGNER.verifier.vkey, witness.vkey, path).returncode == 1

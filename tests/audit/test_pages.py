@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import re
 import zipfile
+from dataclasses import replace
 from datetime import timedelta
 from uuid import uuid4
 
@@ -11,11 +13,13 @@ import pytest
 from django.db import connection, transaction
 from django.test import Client
 from django.urls import reverse
+from django.utils.html import escape
 
-from audit import check, checkpoints, events, export, log_key, sequencer, trail, verify
+from audit import check, checkpoints, checks, events, export, log_key, sequencer, trail, verify
 from audit.actions import Action
 from audit.actor import REF_KINDS, Actor, ActorKind
 from audit.models import AuditEvent, Checkpoint, Export
+from audit.shapes.formats import FORMATS
 from audit.wording import SENTENCES, TARGETS, say
 from tests.audit.conftest import CALL, attacker, record, sequence
 from tests.people import client_of, make_person
@@ -43,6 +47,14 @@ def supervisor(_database) -> User:
 
 def actor_of(person: User) -> Actor:
     return Actor(kind=ActorKind.PERSON, id=person.pk, role=person.role, name=person.name, access_point="web")
+
+
+def check_now(dpo: Client) -> str:
+    """Ask for a check, return the panel as it is then, and let the job do it."""
+    dpo.post(reverse("audit:check"))
+    panel = dpo.get(reverse("audit:check-state")).content.decode()
+    checks.run_waiting(now=clock.now())
+    return panel
 
 
 def test_the_dpo_reads_who_did_what(dpo, supervisor):
@@ -180,9 +192,12 @@ def test_checking_again_finds_nothing_in_a_whole_trail(dpo, supervisor, fresh_da
     sequence()
     assert "Check now" in dpo.get(reverse("audit:trail")).content.decode()
 
-    page = dpo.post(reverse("audit:check"), follow=True).content.decode()
+    assert "hx-trigger" in check_now(dpo)
+    assert "hx-swap-oob" in dpo.get(reverse("audit:check-state")).content.decode()
+    page = dpo.get(reverse("audit:trail")).content.decode()
 
     assert "Check again" in page
+    assert "nothing is changed, missing or moved" in page
     assert "The trail is whole." in page
     assert AuditEvent.objects.get(action=Action.TRAIL_VERIFIED).body["facts"]["whole"] is True
 
@@ -206,9 +221,11 @@ def test_checking_again_finds_what_a_superuser_did(dpo, supervisor, fresh_databa
     with attacker(fresh_database) as owner:
         owner.execute(ATTACKS[attack])
 
-    page = dpo.post(reverse("audit:check"), follow=True).content.decode()
+    check_now(dpo)
+    page = dpo.get(reverse("audit:trail")).content.decode()
 
     assert "The trail is not whole." in page
+    assert "<li>" in page.split('class="mb-0 found"')[1]
 
 
 def test_a_check_finds_a_changed_tile(dpo, fresh_database):
@@ -216,11 +233,11 @@ def test_a_check_finds_a_changed_tile(dpo, fresh_database):
         for _ in range(260):
             trail.record(Action.RECORDING_VIEWED, actor=Actor.system("test"), target=CALL, at=clock.now())
     sequence()
-    dpo.post(reverse("audit:check"))
+    check_now(dpo)
     with attacker(fresh_database) as owner:
         owner.execute("UPDATE audit_tile SET root = sha256('x')")
 
-    dpo.post(reverse("audit:check"))
+    check_now(dpo)
 
     first, second = AuditEvent.objects.filter(action=Action.TRAIL_VERIFIED).order_by("id")
     assert first.body["facts"]["whole"] is True
@@ -269,11 +286,50 @@ def test_an_export_is_ordered_made_and_fetched_once(dpo, supervisor, tmp_path, f
     assert "Nothing can bring it back" not in again.content.decode()
 
 
-def test_names_are_not_exported_without_a_ground(dpo):
-    response = dpo.post(reverse("audit:order"), {"format": "jsonl", "with_personal": "on"})
+def test_names_without_a_ground_are_refused_beside_the_field_with_all_that_was_typed(dpo):
+    typed = {"format": "csv", "with_personal": "on", "action": "recording.viewed"}
 
+    response = dpo.post(reverse("audit:order"), typed)
+
+    page = response.content.decode()
     assert response.status_code == 400
     assert not Export.objects.exists()
+    assert "Say why names and addresses are needed." in page
+    assert 'aria-describedby="id_ground-help id_ground-error"' in page
+    assert '<input type="hidden" name="action" value="recording.viewed">' in page
+    assert re.search(r'value="csv"[^>]* checked', page)
+    assert re.search(r'name="with_personal"[^>]* checked', page)
+    assert f"{reverse('audit:trail')}?action=recording.viewed" in page
+
+
+def test_a_report_of_too_many_events_is_refused_beside_the_format(dpo, supervisor, monkeypatch):
+    monkeypatch.setitem(FORMATS, "pdf", replace(FORMATS["pdf"], most_events=1))
+    for _ in range(2):
+        record(actor_of(supervisor), at=clock.now())
+
+    response = dpo.post(reverse("audit:order"), {"format": "pdf"})
+
+    assert response.status_code == 400
+    assert "Narrow the filter, or take CSV." in response.content.decode()
+    assert not Export.objects.exists()
+    refused = AuditEvent.objects.get(action=Action.TRAIL_EXPORTED)
+    assert (refused.outcome, refused.body["facts"]["code"]) == ("refused", "too-many-events")
+
+
+def test_an_order_keeps_the_language_of_who_asks(dpo):
+    dpo.post(reverse("audit:order"), {"format": "pdf"}, headers={"accept-language": "nl"})
+
+    assert Export.objects.get().language == "nl"
+
+
+def test_the_dialog_says_what_each_format_is_for(dpo, supervisor):
+    record(actor_of(supervisor), at=clock.now())
+
+    page = dpo.get(reverse("audit:trail")).content.decode()
+
+    for name, shape in FORMATS.items():
+        assert f'value="{name}"' in page
+        assert escape(str(shape.meant_for)) in page
 
 
 def test_the_verifier_is_to_be_had_by_itself(dpo):
@@ -406,13 +462,17 @@ def test_an_address_that_was_changed_is_refused(dpo):
     assert dpo.get(reverse("audit:trail"), {"after": "nonsense"}).status_code == 400
 
 
-def test_filters_that_are_none_show_everything_and_say_so(dpo, supervisor):
+def test_filters_that_are_none_show_nothing_and_say_so_beside_the_field(dpo, supervisor):
     record(actor_of(supervisor), at=clock.now())
 
-    page = dpo.get(reverse("audit:trail"), {"recording": "nonsense"}).content.decode()
+    response = dpo.get(reverse("audit:trail"), {"recording": "nonsense"})
 
-    assert "<b>Ines Verhoeven</b> opened" in page
+    page = response.content.decode()
+    assert response.status_code == 400
+    assert "Ines Verhoeven</b> opened" not in page
+    assert 'id="id_recording-error"' in page
     assert 'data-opens="order-export"' not in page
+    assert not AuditEvent.objects.filter(action=Action.TRAIL_SEARCHED).exists()
 
 
 def test_an_export_that_is_not_there_is_not_found(dpo):

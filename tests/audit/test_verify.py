@@ -178,7 +178,10 @@ def test_a_checkpoint_signed_by_another_key_is_refused_under_a_policy(tmp_path):
     assert findings(folder) == []
     found = findings(folder, policy=f"log {SIGNER.verifier.vkey}\nquorum none\n")
 
-    assert found == ["UNSIGNED: the checkpoint is not signed by a trusted key of the log it names"]
+    assert found == [
+        "OTHER KEY: keys.txt holds a key that the policy does not",
+        "UNSIGNED: the checkpoint is not signed by a trusted key of the log it names",
+    ]
 
 
 def test_a_signature_that_does_not_hold_is_named(tmp_path):

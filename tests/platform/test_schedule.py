@@ -32,6 +32,7 @@ def test_what_the_vault_promises_to_do_by_itself_is_scheduled():
         "recordings.move_keys",
         "audit.make_partitions",
         "audit.run_exports",
+        "audit.run_checks",
         "audit.expire_exports",
         "approvals.expire",
         "residency.check",

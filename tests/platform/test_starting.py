@@ -14,7 +14,7 @@ from django.conf import settings
 from tests.storage.conftest import a_bucket, s3_client
 
 WEB = ["-m", "gunicorn", "vault.wsgi", "--bind", "127.0.0.1:0", "--no-control-socket", "--workers", "2"]
-START = ["-c", "import django; django.setup(); from vault import starting; starting.prove_parts()"]
+START = ["-c", "import django; django.setup(); from vault import starting; starting.start('web')"]
 WORKER = ["-m", "celery", "-A", "vault.celery", "worker", "--concurrency", "1"]
 
 

@@ -8,7 +8,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from recordings import fields, moving, search
+from recordings import fields, moving, search, sought
 from recordings.models import Details, Party, Recording
 from tests.recordings.calls import CUSTOMER_NUMBER, NOW, bring_in, document
 from vault.crypto.errors import NotAuthentic
@@ -63,7 +63,7 @@ def test_a_number_is_searched_in_all_live_months_and_open_with_one_query(north, 
     third = bring_in(exchange)
     Recording.objects.filter(pk=third.pk).update(planned_month="open")
     moving.move_keys(now=NOW)
-    assert search.live_months() == ["2027-02", "2027-11", "open"]
+    assert sought.live_months() == ["2027-02", "2027-11", "open"]
 
     with CaptureQueriesContext(connection) as queries:
         page = search.find_by_number("0970 000 000 12", actor=katrien, now=NOW)

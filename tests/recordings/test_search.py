@@ -10,10 +10,11 @@ from uuid import UUID, uuid4
 import pytest
 
 from audit.actions import Action
-from recordings import moving, search
+from recordings import moving, search, sought
 from recordings.models import Recording
 from recordings.paging import BadCursor
-from recordings.search import CallFilters, NothingToSearchFor
+from recordings.search import CallFilters
+from recordings.sought import NothingToSearchFor
 from recordings.tombstones import bury
 from tests.recordings.calls import CUSTOMER_NUMBER, NOW, REFERENCE, bring_in, consent, document, wav
 from tests.trail import events
@@ -199,7 +200,7 @@ def test_months_in_use_are_found_by_hopping(north, exchange, settings, katrien):
     settings.RECORDING_SCHEDULER = "tests.recordings.calls.plan_later"
     bring_in(exchange)
 
-    assert search.live_months() == ["2027-02", "2027-11"]
+    assert sought.live_months() == ["2027-02", "2027-11"]
     assert len(ids(search.find_by_number(CUSTOMER_NUMBER, actor=katrien, now=NOW))) == 2
 
 
@@ -208,7 +209,7 @@ def test_a_call_is_still_found_by_number_when_its_keys_have_moved(recording, ine
 
     assert moving.move_keys(now=NOW) == 1
 
-    assert search.live_months() == ["open"]
+    assert sought.live_months() == ["open"]
     assert ids(search.find_by_number(CUSTOMER_NUMBER, actor=ines, now=NOW)) == [recording.pk]
     assert ids(search.find_by_reference(REFERENCE, actor=ines, now=NOW)) == [recording.pk]
     assert find(ines).rows[0].number == "+31 970 •••• ••12"

@@ -26,6 +26,7 @@ from vault.access.forms import ChoosePassword
 from vault.access.gate import requires
 from vault.access.invitations import InvitationOver
 from vault.access.models import SignIn, User
+from vault.access.reading import record_page_with
 from vault.errors import Conflict
 from vault.kms import masters
 from vault.permissions import Permission
@@ -100,6 +101,20 @@ def changes_password(view: PageView) -> PageView:
             return view(request, *args, **kwargs)
 
     return changing
+
+
+def shows_codes(view: PageView) -> PageView:
+    """Record that somebody is shown their recovery codes, once they have shown who they are again."""
+
+    @wraps(view)
+    def showing(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        with transaction.atomic():
+            response = view(request, *args, **kwargs)
+            if response.status_code == 200:
+                record_page_with(request)
+        return response
+
+    return showing
 
 
 def records_reset_request(view: PageView) -> PageView:

@@ -14,7 +14,7 @@ from allauth.mfa.webauthn import views as webauthn
 from django.urls import path, re_path
 
 from vault.access import account_pages
-from vault.access.account_pages import changes_factors, changes_password, records_reset_request
+from vault.access.account_pages import changes_factors, changes_password, records_reset_request, shows_codes
 from vault.access.gate import requires
 from vault.permissions import Permission
 
@@ -57,7 +57,7 @@ urlpatterns = [
     path("factors/app/stop/", signed_in(changes_factors(totp.deactivate_totp)), name="mfa_deactivate_totp"),
     path(
         "factors/recovery-codes/",
-        signed_in(recovery_codes.view_recovery_codes),
+        signed_in(shows_codes(recovery_codes.view_recovery_codes)),
         name="mfa_view_recovery_codes",
     ),
     path(
@@ -67,7 +67,7 @@ urlpatterns = [
     ),
     path(
         "factors/recovery-codes/download/",
-        signed_in(recovery_codes.download_recovery_codes),
+        signed_in(shows_codes(recovery_codes.download_recovery_codes)),
         name="mfa_download_recovery_codes",
     ),
     path("factors/passkeys/", signed_in(webauthn.list_webauthn), name="mfa_list_webauthn"),

@@ -114,6 +114,7 @@ def person(request: HttpRequest, user: User, *, sign_in: SignIn | None = None) -
         session=str(sign_in.pk) if sign_in else "",
         teams=frozenset(user.memberships.values_list("team_id", flat=True)),
         permissions=permissions_of(role),
+        rule=actor_of(request).rule if hasattr(request, "actor") else "",
     )
 
 

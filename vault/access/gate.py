@@ -7,6 +7,7 @@ mark, stand in ``vault.access.account_urls``. A view that names none is refused,
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from django.contrib.auth.views import redirect_to_login
@@ -119,6 +120,9 @@ class Gate:
             return self._ask_to_sign_in(request, refusal)
         except EXPECTED as refusal:
             return refusals.answer(request, refusal, permission=named)
+        if named not in (None, Permission.PUBLIC):
+            let_in = replace(caller, actor=replace(caller.actor, rule=str(named)))
+            callers.set_caller(request, let_in)
         return None
 
     def _check(

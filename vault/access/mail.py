@@ -18,9 +18,9 @@ def send_after_answer(request: HttpRequest, message: EmailMessage) -> None:
 
 
 def send_with(request: HttpRequest, response: HttpResponse) -> None:
-    """Send what waits when the server closes the answer."""
+    """Send what waits when the server closes the answer; nothing goes out for what failed or was not recorded."""
     waiting: list[EmailMessage] = getattr(request, "waiting_mail", [])
-    if waiting:
+    if waiting and response.status_code < 500:
         response._resource_closers.append(lambda: _send(waiting))  # type: ignore[attr-defined]
 
 

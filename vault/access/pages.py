@@ -31,6 +31,7 @@ from vault.access.forms import (
 from vault.access.gate import requires
 from vault.access.invitations import Invited
 from vault.access.models import ROLE_NAMES, ServiceToken, SignIn, Team, User
+from vault.access.reading import record_page
 from vault.access.roles import Role
 from vault.access.second_person import GRANT_ROLE, LET_IN, PRIVILEGED, RENEW_SIGN_IN, NeedsSecondPerson
 from vault.access.tokens import MadeToken
@@ -48,6 +49,7 @@ def list_people(request: HttpRequest) -> HttpResponse:
     found = list(User.objects.prefetch_related("teams").order_by("name", "pk"))
     enrolled = factors.factors_of_all(found)
     rows = [{"person": person, "factors": enrolled[person.pk]} for person in found]
+    record_page(request)
     return render(request, "access/people.html", {"rows": rows, "may_manage": _may(request, MANAGE)})
 
 
@@ -156,6 +158,7 @@ def list_teams(request: HttpRequest) -> HttpResponse:
         team = _try(form, "name", lambda: people.create_team(name, actor=actor_of(request), now=clock.now()))
         if team is not None:
             return redirect("access:team", team.pk)
+    record_page(request)
     teams = Team.objects.prefetch_related("people").order_by("name", "pk")
     context = {"form": form, "teams": teams, "may_manage": _may(request, MANAGE)}
     return render(request, "access/teams.html", context)
@@ -176,6 +179,7 @@ def show_team(request: HttpRequest, team_id: UUID) -> HttpResponse:
         if renamed is not None:
             messages.success(request, _("The team has its new name."))
             return redirect("access:team", team_id)
+    record_page(request)
     context = {
         "form": form,
         "team": team,
@@ -198,6 +202,7 @@ def list_tokens(request: HttpRequest) -> HttpResponse:
             now=clock.now(),
         )
         return _show_secret(request, made)
+    record_page(request)
     now = clock.now()
     rows = [_token_row(token, now) for token in ServiceToken.objects.order_by("name", "pk")]
     return render(request, "access/tokens.html", {"form": form, "rows": rows})
@@ -211,6 +216,7 @@ def renew_token(request: HttpRequest, token_id: UUID) -> HttpResponse:
     if form.is_valid():
         made = tokens.renew_token(token_id, lifetime=form.lifetime, actor=actor_of(request), now=clock.now())
         return _show_secret(request, made)
+    record_page(request)
     return render(request, "access/token_renew.html", {"form": form, "token": token})
 
 
@@ -282,6 +288,7 @@ def _asking(kind: str, person_id: UUID, **parameters: str) -> str:
 def _render_person(
     request: HttpRequest, person: User, *, role_form: Form | None = None, teams_form: Form | None = None
 ) -> HttpResponse:
+    record_page(request)
     actor: Actor = actor_of(request)
     teams = list(person.teams.order_by("name", "pk"))
     context = {
@@ -291,6 +298,7 @@ def _render_person(
         "sign_ins": _sign_ins(person),
         "is_self": actor.id == person.pk,
         "may_manage": actor.may(MANAGE),
+        "may_read_trail": actor.may(Permission.AUDIT_READ),
         "is_privileged": person.role in PRIVILEGED,
         "role_form": role_form or ChangeRole(initial={"role": person.role}),
         "teams_form": teams_form or ChangeTeams(initial={"teams": teams}),

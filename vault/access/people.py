@@ -20,6 +20,7 @@ from audit import trail
 from audit.actions import Action
 from audit.actor import Actor, Ref
 from audit.subjects import Subject
+from audit.trail import Personal
 from vault.access import factors, invitations, sessions
 from vault.access.invitations import Invited
 from vault.access.models import Membership, NoSuchPerson, Team, User
@@ -285,7 +286,13 @@ def create_team(name: str, *, actor: Actor, now: datetime) -> Team:
     """Make a team without people."""
     _check_team_name(name)
     team = Team.objects.create(name=name.strip(), created_at=now)
-    trail.record(Action.TEAM_CREATED, actor=actor, target=Ref("team", str(team.pk)), at=now)
+    trail.record(
+        Action.TEAM_CREATED,
+        actor=actor,
+        target=Ref("team", str(team.pk)),
+        at=now,
+        personal=_said_by(actor, new_name=team.name),
+    )
     return team
 
 
@@ -294,10 +301,22 @@ def rename_team(team_id: UUID, name: str, *, actor: Actor, now: datetime) -> Tea
     """Give a team another name."""
     team = Team.objects.select_for_update().require(team_id)
     _check_team_name(name, but=team)
-    team.name = name.strip()
+    old, team.name = team.name, name.strip()
     team.save(update_fields=["name"])
-    trail.record(Action.TEAM_CHANGED, actor=actor, target=Ref("team", str(team.pk)), at=now, change="renamed")
+    trail.record(
+        Action.TEAM_CHANGED,
+        actor=actor,
+        target=Ref("team", str(team.pk)),
+        at=now,
+        personal=_said_by(actor, old_name=old, new_name=team.name),
+        change="renamed",
+    )
     return team
+
+
+def _said_by(actor: Actor, **names: str) -> list[Personal]:
+    """Return names that somebody chose: free text, so they stand sealed, under who chose them."""
+    return [Personal(Subject.account(actor.id), names)] if actor.id else []
 
 
 def _lock(person_id: UUID) -> User:

@@ -21,7 +21,7 @@ from rest_framework.views import APIView
 
 from audit import trail
 from audit.actions import Action
-from audit.actor import ActorKind, Ref
+from audit.actor import ActorKind
 from vault import clock
 from vault.access import callers, mail
 from vault.access.expected import (
@@ -34,26 +34,13 @@ from vault.access.expected import (
     as_refusal,
     extras_of,
 )
+from vault.access.targets import target_of
 from vault.access.throttles import is_within
 from vault.errors import Forbidden, Invalid, Refusal
 from vault.permissions import Permission
 
 log = structlog.get_logger("vault.access")
 
-# What stands in an address -> what the refusal was about. A grant's token is never written down.
-_TARGETS = {
-    "recording_id": "recording",
-    "person_id": "account",
-    "team_id": "team",
-    "token_id": "token",
-    "policy_id": "policy",
-    "hold_id": "hold",
-    "erasure_id": "erasure",
-    "approval_id": "approval",
-    "export_id": "export",
-    "purpose_id": "purpose",
-    "event_id": "trail",
-}
 _RECORDED = frozenset({401, 403, 404, 409, 410})
 _MOST_OF_UNKNOWN = 30  # refusals of one unknown address that are recorded in a minute
 
@@ -232,22 +219,12 @@ def _record(request: HttpRequest, refusal: Refusal, permission: Permission | Non
         refusal,
         actor=callers.actor_of(request),
         action=asked.value,
-        target=_target(request),
+        target=target_of(request),
         at=clock.now(),
         rule=rule,
         **facts,
     )
     return str(event.pk)
-
-
-def _target(request: HttpRequest) -> Ref:
-    match = request.resolver_match
-    if match is None:
-        return Ref("page", "none")
-    for name, kind in _TARGETS.items():
-        if name in match.kwargs:
-            return Ref(kind, str(match.kwargs[name]))
-    return Ref("page", match.view_name or "unnamed")
 
 
 def _permission(view: APIView) -> Permission | None:

@@ -45,6 +45,8 @@ ROLES_ALLOWED: dict[Permission, frozenset[Role]] = {
     Permission.POLICY_CHANGE: frozenset({D}),
     Permission.RETENTION_READ: frozenset({D}),
     Permission.ERASURE_PROOF_READ: frozenset({D}),
+    Permission.CONSULTATIONS_STATE: frozenset({D}),
+    Permission.BREACH_REPORT: frozenset({D}),
     Permission.AUDIT_READ: frozenset({D}),
     Permission.AUDIT_EXPORT: frozenset({D}),
     Permission.PEOPLE_READ: frozenset({D, M}),

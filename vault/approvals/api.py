@@ -17,6 +17,7 @@ from audit.actor import Actor
 from vault import clock
 from vault.access.api import KeyPages
 from vault.access.callers import actor_of
+from vault.access.reading import record_page
 from vault.approvals import asking, deciding, notices, reading, words
 from vault.approvals.serializers import (
     ApprovalIn,
@@ -46,7 +47,9 @@ class Approvals(APIView):
         actor, now = _actor(request), clock.now()
         only_waiting = request.query_params.get("waiting", "") in {"true", "1"}
         found = reading.waiting_for(actor, now=now) if only_waiting else reading.visible_to(actor)
-        return Response(ApprovalPageOut(KeyPages("asked_at").page(found, request._request)).data)
+        page = KeyPages("asked_at").page(found, request._request)
+        record_page(request._request)
+        return Response(ApprovalPageOut(page).data)
 
     @extend_schema(operation_id="ask_for_approval", request=ApprovalIn, responses={201: ApprovalOut})
     def post(self, request: Request) -> Response:

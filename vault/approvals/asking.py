@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -47,6 +48,7 @@ def ask(
     asked = _draft(kind, target_id, parameters or {}, actor=actor, now=now)
     words.prepare(now, asked)
     asked.reason_sealed = words.seal(asked, "reason", reason)
+    actor = replace(actor, rule=kind.ask.value)
     with transaction.atomic(durable=True):
         _make_room(asked, kind, now)
         # The row first, then what it is about: deciding locks in the same order.

@@ -46,6 +46,7 @@ def approve(approval_id: UUID, *, said: str = "", actor: Actor, now: datetime) -
     """
     asked = visible_to(actor).require(approval_id)
     kind = kinds.require(asked.kind)
+    actor = replace(actor, rule=kind.decide.value)
     words.prepare(now, asked)
     prepared = obstacle = None
     if kind.carried_out is CarriedOut.ON_APPROVAL:
@@ -83,6 +84,7 @@ def refuse(approval_id: UUID, *, said: str, actor: Actor, now: datetime) -> Appr
         raise ReasonNeeded
     asked = visible_to(actor).require(approval_id)
     kind = kinds.require(asked.kind)
+    actor = replace(actor, rule=kind.decide.value)
     words.prepare(now, asked)
     with transaction.atomic(durable=True):
         asked = _lock(approval_id)
@@ -103,6 +105,7 @@ def carry_out(approval_id: UUID, *, actor: Actor, now: datetime) -> Any:
     asked = visible_to(actor).require(approval_id)
     _check_may_carry_out(asked, actor=actor, now=now)
     kind = kinds.require(asked.kind)
+    actor = replace(actor, rule=kind.ask.value)
     words.prepare(now, asked)
     prepared, obstacle = _prepare(kind, asked)
     result = None

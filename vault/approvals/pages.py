@@ -16,6 +16,7 @@ from audit.actor import Actor
 from vault import clock
 from vault.access.callers import actor_of
 from vault.access.gate import requires
+from vault.access.reading import record_page
 from vault.approvals import asking, deciding, kinds, notices, reading, words
 from vault.approvals.errors import NoLongerPossible
 from vault.approvals.forms import AskForm, DecideForm
@@ -43,6 +44,7 @@ def list_approvals(request: HttpRequest) -> HttpResponse:
         ),
         "days": LATELY.days,
     }
+    record_page(request)
     return render(request, "approvals/list.html", context)
 
 
@@ -77,6 +79,7 @@ def ask(request: HttpRequest, kind: str, target: str) -> HttpResponse:
         "deciders": reading.deciders(found, target, asker=actor),
         "expires_at": asked.expires_at,
     }
+    record_page(request)
     return render(request, "approvals/ask.html", context)
 
 

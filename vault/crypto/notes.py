@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import re
 from collections.abc import Iterable
@@ -132,7 +131,7 @@ def _read_signature(line: str) -> tuple[str, bytes]:
         raise NoteRefused
     try:
         signature = base64.b64decode(encoded, validate=True)
-    except binascii.Error:
+    except ValueError:  # binascii.Error, or text outside ASCII
         raise NoteRefused from None
     if len(signature) < 5:
         raise NoteRefused

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
 from functools import wraps
 from typing import Any
 
@@ -16,15 +15,14 @@ from vault.jobs.models import Heartbeat
 log = structlog.get_logger("vault.jobs")
 
 
-def periodic(name: str, *, time_limit: timedelta | None = None) -> Callable[[Callable[[], int]], Any]:
+def periodic(name: str, **options: Any) -> Callable[[Callable[[], int]], Any]:
     """Make a job of a function that asks the database what is left, does it, and returns how much it did.
 
-    :param time_limit: after how long it is ended, if not after what the settings say for all.
+    Options are those of a Celery task, such as a time limit of its own.
     """
-    own: dict[str, Any] = {"time_limit": int(time_limit.total_seconds())} if time_limit else {}
 
     def declare(work: Callable[[], int]) -> Any:
-        @shared_task(name=name, **own)
+        @shared_task(name=name, **options)
         @wraps(work)
         def run() -> None:
             started_at = clock.now()

@@ -14,6 +14,7 @@ from django.db.models import QuerySet
 from audit import trail
 from audit.actions import Action
 from audit.actor import Actor, Ref
+from audit.anchors import locked_copy
 from vault import kms, storage
 from vault.places import Place, PlaceUnknown
 from vault.residency.models import Violation
@@ -79,7 +80,8 @@ def find_open() -> QuerySet[Violation]:
 
 
 def _asked() -> list[Callable[[], list[Place]]]:
-    return [lambda: storage.store().places(), kms.places]
+    asked = [lambda: storage.store().places(), kms.places]
+    return [*asked, lambda: locked_copy.store().places()] if locked_copy.is_configured() else asked
 
 
 def _begin(breach: Breach, *, actor: Actor, now: datetime) -> int:

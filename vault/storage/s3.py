@@ -153,6 +153,15 @@ class S3Store:
             return False
         return True
 
+    def put_locked(self, name: str, body: bytes, *, until: datetime) -> bool:
+        """Store a small object that nobody can delete before then, unless the name is taken."""
+        check_name(name)
+        try:
+            self._put_whole(name, body, ObjectLockMode="COMPLIANCE", ObjectLockRetainUntilDate=until)
+        except ObjectExists:
+            return False
+        return True
+
     def read(self, name: str, start: int, end: int, version: str | None = None) -> bytes:
         """Read a range in one request."""
         check_name(name)
@@ -231,7 +240,7 @@ class S3Store:
         """Name the endpoint, the bucket and the region."""
         return f"{self._endpoint_url or 's3.amazonaws.com'}/{self._bucket} ({self._region})"
 
-    def _put_whole(self, name: str, body: bytes | bytearray) -> StoredObject:
+    def _put_whole(self, name: str, body: bytes | bytearray, **lock: Any) -> StoredObject:
         mark = secrets.token_hex(16)
 
         def send() -> Mapping[str, Any]:
@@ -242,6 +251,7 @@ class S3Store:
                 Metadata={_MARK: mark},
                 IfNoneMatch="*",
                 ChecksumCRC32=_checksum(body),
+                **lock,
             )
 
         return StoredObject(self._make(name, mark, send), len(body))

@@ -57,6 +57,8 @@ NAVIGATION: tuple[tuple[LazyText, tuple[Entry, ...]], ...] = (
             Entry(_("Retention"), "calendar-clock", "retention:overview", Permission.RETENTION_READ),
             Entry(_("Legal holds"), "scale", "retention:holds", Permission.HOLD_READ),
             Entry(_("Audit trail"), "history", "audit:trail", Permission.AUDIT_READ),
+            Entry(_("Who listened"), "ear", "privacy:who-listened", Permission.CONSULTATIONS_STATE),
+            Entry(_("Breach report"), "siren", "privacy:breach-report", Permission.BREACH_REPORT),
         ),
     ),
     (

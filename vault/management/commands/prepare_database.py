@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management import call_command
 from django.core.management.base import BaseCommand
 
-from vault import privileges
+from vault import privileges, starting
 
 
 class Command(BaseCommand):
@@ -14,7 +14,8 @@ class Command(BaseCommand):
     help = "Migrate as the owner (DATABASE_OWNER_URL) and grant the restricted accounts their rights."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Migrate, then grant; safe to repeat."""
+        """Migrate, then grant, then let the trail say with which settings; safe to repeat."""
         call_command("migrate", database="owner", interactive=False, verbosity=options["verbosity"])
         privileges.grant_all()
+        starting.note_settings("prepare_database")
         self.stdout.write("The database is up to date.")

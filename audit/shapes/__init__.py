@@ -1,0 +1,1 @@
+"""The shapes in which the trail leaves: reading copies beside the entries, each made of the same lines."""

@@ -1,0 +1,93 @@
+"""Check the rows that the tree does not cover: what repeats a signed thing elsewhere, and what belongs to nothing.
+
+The tree covers entries. Whoever owns the database may leave all of them as they were and still put an event
+beside the tree, where the sequencer never looks, or lay an addendum under an event that promises none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.conf import settings
+from django.db import connection
+from django.utils.translation import gettext as _
+
+from audit import log_key
+from audit.models import Checkpoint
+from audit.tree_head import CheckpointRefused, TreeHead, open_checkpoint
+from vault.crypto.errors import NoteRefused
+
+MOST_SIGNATURES = 10_000
+_MOST_ROWS = 20
+
+_MOVED_MOMENTS = """
+    SELECT leaf.index FROM audit_leaf AS leaf JOIN audit_event AS event ON event.id = leaf.event_id
+    WHERE leaf.index < %s AND event.recorded_at <> leaf.recorded_at ORDER BY leaf.index LIMIT %s
+"""
+# Below the transaction that the newest checkpoint names the sequencer reads no more, if the cluster is the same.
+_PASSED_OVER = """
+    SELECT event.id FROM audit_event AS event
+    WHERE event.tx < %s::text::xid8 AND %s = (SELECT system_identifier FROM pg_control_system())
+      AND NOT EXISTS (SELECT FROM audit_leaf AS leaf WHERE leaf.event_id = event.id)
+    ORDER BY event.id LIMIT %s
+"""
+_UNSIGNED_LEAVES = """
+    SELECT index FROM audit_leaf WHERE index >= (SELECT max(size) FROM audit_checkpoint) ORDER BY index LIMIT %s
+"""
+_STRAY_TILES = """
+    SELECT level, number FROM audit_tile
+    WHERE level NOT BETWEEN 0 AND 6 OR number < 0
+       OR number >= (SELECT max(size) FROM audit_checkpoint) >> (8 * (least(level, 6) + 1))
+    ORDER BY level, number LIMIT %s
+"""
+_STRAY_ADDENDA = """
+    SELECT encode(addendum.digest, 'hex') FROM audit_addendum AS addendum
+    WHERE NOT EXISTS (
+        SELECT FROM audit_event AS event WHERE event.id = addendum.event_id
+        AND position(convert_to(encode(addendum.digest, 'hex'), 'UTF8') IN event.entry) > 0
+    )
+    ORDER BY addendum.digest LIMIT %s
+"""
+
+
+def find_stray_rows(checkpoint: Checkpoint) -> Iterator[str]:
+    """Yield everything that is wrong with the rows beside the tree."""
+    for (index,) in _rows(_MOVED_MOMENTS, checkpoint.size):
+        yield _("Event %(index)d has another moment of recording than its leaf.") % {"index": index}
+    for (event_id,) in _rows(_PASSED_OVER, checkpoint.tx, checkpoint.cluster):
+        yield _("Event %(id)s stands beside the tree: it was put there, or its leaf is gone.") % {
+            "id": event_id
+        }
+    for (index,) in _rows(_UNSIGNED_LEAVES):
+        yield _("Leaf %(index)d lies beyond the newest checkpoint.") % {"index": index}
+    for level, number in _rows(_STRAY_TILES):
+        yield _("Tile %(level)d/%(number)d lies beyond the newest checkpoint.") % {
+            "level": level,
+            "number": number,
+        }
+    for (digest,) in _rows(_STRAY_ADDENDA):
+        yield _("Addendum %(digest)s is promised by no event.") % {"digest": digest}
+    yield from _find_odd_checkpoints()
+
+
+def _rows(query: str, *values: int) -> list[Any]:
+    with connection.cursor() as cursor:
+        cursor.execute(query, [*values, _MOST_ROWS])
+        found: list[Any] = cursor.fetchall()
+    return found
+
+
+def _find_odd_checkpoints() -> Iterator[str]:
+    """Compare each checkpoint's row with its note; the newest of them with the log's key as well."""
+    for at, row in enumerate(Checkpoint.objects.order_by("-size").iterator(chunk_size=2_000)):
+        try:
+            if at < MOST_SIGNATURES:
+                head = open_checkpoint(row.note, [log_key.verifier()], origin=settings.AUDIT_ORIGIN)
+            else:
+                head = TreeHead.parse(row.note.partition("\n\n")[0] + "\n")
+            holds = (head.size, head.root) == (row.size, bytes(row.root))
+        except (NoteRefused, CheckpointRefused):
+            holds = False
+        if not holds:
+            yield _("Checkpoint %(size)d is not the one that was signed.") % {"size": row.size}

@@ -1,0 +1,233 @@
+"""Statements and breach reports as people read them: a letter and a report, in the language that was chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from django.conf import settings
+from django.template.loader import render_to_string
+from django.utils import timezone, translation
+from django.utils.functional import Promise
+from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from audit import wording as trail_wording
+from privacy.breach import Report
+from privacy.consultations import Heard, Seen, Stretch, What
+from privacy.statement import Statement
+from recordings.models import Purpose
+from recordings.wording import purpose_name
+from vault import pdf
+from vault.errors import Unavailable, gettext_noop
+from vault.web.words import day, duration, moment_exact, role_name
+
+WHAT_NAMES: dict[What, Promise] = {
+    What.PLAYER: gettext_lazy("Opened the player (words and picture of the sound) and played nothing"),
+    What.PAGE: gettext_lazy("Opened the page of the call"),
+    What.NUMBER: gettext_lazy("Had the telephone number shown in full"),
+    What.DATA_KEY: gettext_lazy("Took out a key that opens a copy of the recording"),
+    What.ERASURE_PROOF: gettext_lazy("Read the proof of the erasure"),
+    What.REQUEST: gettext_lazy("Read a request about the recording"),
+}
+
+
+class CannotPrint(Unavailable):
+    """No PDF can be drawn here, or this one could not."""
+
+    code = "cannot-print"
+    title = gettext_noop("The PDF could not be made")
+
+
+@dataclass(frozen=True, slots=True)
+class HeardLine:
+    """One listening, in words."""
+
+    no: int
+    at: str
+    purpose: str
+    who: str
+    sent: str
+    sent_length: str
+    possibly: str
+    possibly_length: str
+
+
+@dataclass(frozen=True, slots=True)
+class SeenLine:
+    """One look, in words."""
+
+    no: int
+    at: str
+    what: str
+    who: str
+
+
+def statement_html(stated: Statement, *, addressee: str) -> SafeString:
+    """Return the letter, in its language, to stand on a page; whom it is addressed to is kept nowhere."""
+    with translation.override(stated.language):
+        return mark_safe(render_to_string("privacy/_statement.html", _of_statement(stated, addressee)))  # noqa: S308 - a template's own output
+
+
+def statement_pdf(stated: Statement, *, addressee: str) -> bytes:
+    """Return the letter as PDF."""
+    with translation.override(stated.language):
+        return _print("privacy/statement_letter.html", _of_statement(stated, addressee))
+
+
+def report_html(report: Report) -> SafeString:
+    """Return the report, in its language, to stand on a page."""
+    with translation.override(report.language):
+        return mark_safe(render_to_string("privacy/_breach.html", _of_report(report)))  # noqa: S308 - a template's own output
+
+
+def report_pdf(report: Report) -> bytes:
+    """Return the report as PDF."""
+    with translation.override(report.language):
+        return _print("privacy/breach_letter.html", _of_report(report))
+
+
+def check_can_print() -> None:
+    """Refuse a PDF before anything is recorded, where this machine cannot draw one.
+
+    :raises CannotPrint: if it lacks the libraries.
+    """
+    if not pdf.can_print():
+        raise CannotPrint(
+            gettext_noop("Pango is missing on this machine; docs/guides/operating.md says how to add it.")
+        )
+
+
+def _print(template: str, context: dict[str, object]) -> bytes:
+    try:
+        return pdf.print_pdf(render_to_string(template, context))
+    except pdf.NotPrinted as error:
+        raise CannotPrint(gettext_noop("Take it as a page or as JSON; tell who runs the vault.")) from error
+
+
+def _of_statement(stated: Statement, addressee: str) -> dict[str, object]:
+    names, numbers = _purposes(), stated.numbers
+    return {
+        "stated": stated,
+        "addressee": addressee.strip(),
+        "language": stated.language,
+        "controller": settings.ORGANISATION,
+        "zone": timezone.get_current_timezone_name(),
+        "period": _period(stated.period.since, stated.period.until),
+        "covered_since": day(stated.coverage.since) if stated.coverage.since else "",
+        "removed_months": ", ".join(stated.coverage.removed_months),
+        "recordings": [
+            (recording.no, moment_exact(recording.started_at), duration(recording.duration_ms or 0))
+            for recording in stated.recordings
+        ],
+        "heard": [
+            _heard(one, numbers[one.recording_id], names, named=stated.with_names)
+            for one in stated.consultations.heard
+        ],
+        "seen": [
+            _seen(one, numbers[one.recording_id], named=stated.with_names)
+            for one in stated.consultations.seen
+        ],
+        "total_sent": _length(sum(one.sent_ms for one in stated.consultations.heard)),
+        "total_possibly": sum(one.possibly_sent_ms for one in stated.consultations.heard),
+        "searches": [(_role(role), count) for role, count in stated.searches],
+    }
+
+
+def _of_report(report: Report) -> dict[str, object]:
+    names, numbers = _purposes(), report.numbers
+    taken = [
+        (
+            moment_exact(one.at),
+            str(trail_wording.say(one.action, "done").pattern).replace(
+                "{what}", str(trail_wording.TARGETS.get(one.target_kind, one.target_kind))
+            ),
+            one.target_id,
+            one.events,
+        )
+        for one in report.taken
+    ]
+    return {
+        "report": report,
+        "language": report.language,
+        "controller": settings.ORGANISATION,
+        "zone": timezone.get_current_timezone_name(),
+        "period": _period(report.period.since, report.period.until),
+        "covered_since": day(report.coverage.since) if report.coverage.since else "",
+        "removed_months": ", ".join(report.coverage.removed_months),
+        "recordings": [
+            (one.no, one.id, moment_exact(one.started_at) if one.started_at else "–", one.is_erased)
+            for one in report.recordings
+        ],
+        "heard": [
+            _heard(one, numbers[one.recording_id], names, named=False) for one in report.consultations.heard
+        ],
+        "seen": [_seen(one, numbers[one.recording_id], named=False) for one in report.consultations.seen],
+        "taken": taken,
+    }
+
+
+def _heard(one: Heard, no: int, names: dict[str, str], *, named: bool) -> HeardLine:
+    return HeardLine(
+        no=no,
+        at=moment_exact(one.at),
+        purpose=names.get(one.purpose, one.purpose),
+        who=_who(one.role, one.name, named=named),
+        sent=_parts(one.sent),
+        sent_length=_length(one.sent_ms),
+        possibly=_parts(one.possibly_sent),
+        possibly_length=_length(one.possibly_sent_ms) if one.possibly_sent_ms else "",
+    )
+
+
+def _seen(one: Seen, no: int, *, named: bool) -> SeenLine:
+    return SeenLine(
+        no=no,
+        at=moment_exact(one.at),
+        what=str(WHAT_NAMES[one.what]),
+        who=_who(one.role, one.name, named=named),
+    )
+
+
+def _who(role: str, name: str, *, named: bool) -> str:
+    if not named:
+        return _role(role)
+    return f"{_role(role)}: {name or _('name forgotten')}"
+
+
+def _role(role: str) -> str:
+    return role_name(role) or _("Somebody unknown")
+
+
+def _purposes() -> dict[str, str]:
+    return {purpose.code: purpose_name(purpose) for purpose in Purpose.objects.all()}
+
+
+def _parts(stretches: Sequence[Stretch]) -> str:
+    return ", ".join(f"{_clock(from_ms)}–{_clock(to_ms)}" for from_ms, to_ms in stretches)
+
+
+def _clock(milliseconds: int) -> str:
+    """Return a time of the call as exactly as it is known: "1:02" or "1:02.498"."""
+    minutes, rest = divmod(milliseconds, 60_000)
+    seconds, thousandths = divmod(rest, 1000)
+    return f"{minutes}:{seconds:02}" + (f".{thousandths:03}".rstrip("0") if thousandths else "")
+
+
+def _length(milliseconds: int) -> str:
+    return _("%(seconds)s s") % {"seconds": f"{milliseconds / 1000:.3f}".rstrip("0").rstrip(".")}
+
+
+def _period(since: object, until: object) -> str:
+    words = {"since": _day(since), "until": _day(until)}
+    if since and until:
+        return _("from %(since)s until %(until)s") % words
+    if since:
+        return _("from %(since)s") % words
+    return _("until %(until)s") % words if until else _("all that the trail holds")
+
+
+def _day(at: object) -> str:
+    return day(at) if isinstance(at, date) else ""

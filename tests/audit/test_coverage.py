@@ -1,0 +1,71 @@
+"""Every door of the vault records, or stands on the published list of what is not recorded.
+
+Seen, not declared: each is asked by somebody who may, about something that is there, and an event is committed.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from audit.actions import Outcome
+from audit.models import AuditEvent
+from tests import doors
+from tests.doors import all_doors, permission_of, read
+from tests.world import World, make_world
+from vault.access.roles import ROLES_ALLOWED, Role
+from vault.access.unrecorded import ROUTES, reasons
+from vault.permissions import Permission
+
+FREE = frozenset({Permission.PUBLIC, Permission.SIGNED_IN, Permission.SIGNING_IN})
+
+
+@pytest.fixture
+def world(fresh_database, own_keyring, settings) -> World:
+    settings.REST_FRAMEWORK = settings.REST_FRAMEWORK | {"DEFAULT_THROTTLE_CLASSES": []}
+    return make_world()
+
+
+def ask(request: doors.Ask) -> tuple[int, int]:
+    """Go through a door to the last byte; return the answer's status and how many events that left."""
+    before = AuditEvent.objects.count()
+    status = read(request())
+    return status, AuditEvent.objects.count() - before
+
+
+def test_every_door_records_or_stands_on_the_list(world):
+    listed = reasons(ROUTES)
+    wrong = []
+    for door in all_doors():
+        status, left = ask(doors.prepare(door, world))
+        if door in listed:
+            if left or (status >= 400 and status != 405):
+                wrong.append(f"{door}: stands on the list, answers {status} and records {left}")
+        elif status >= 400 or not left:
+            wrong.append(f"{door}: answers {status} and records {left}")
+
+    assert not wrong, "\n".join(wrong)
+    assert not listed.keys() - set(all_doors())
+
+
+def test_every_refusal_is_recorded_at_every_door(world):
+    wrong = []
+    for door in all_doors():
+        route, method = door.split()
+        permission = permission_of(door)
+        if permission in FREE:
+            continue
+        path = doors.path_of(route, {})
+        who = next((role for role in Role if role not in ROLES_ALLOWED[permission]), None)
+        asked = [(who, 403)] if who else []
+        if method == "GET" and path != doors.path_of(route, {}):  # made up anew each time: about a thing
+            asked.append((doors.role_for(door), 404))
+        for role, expected in asked:
+            client = world.client(role)
+            status, left = ask(lambda client=client, method=method, path=path: client.generic(method, path))
+            newest = AuditEvent.objects.order_by("recorded_at", "counter").last()
+            if (status, left, newest.outcome) != (expected, 1, Outcome.REFUSED):
+                wrong.append(f"{door} by {role}: answers {status} and records {left}")
+            elif expected == 403 and newest.body["rule"] != permission:
+                wrong.append(f"{door} by {role}: does not say that {permission} was missing")
+
+    assert not wrong, "\n".join(wrong)
