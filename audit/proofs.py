@@ -11,11 +11,11 @@ import base64
 from uuid import UUID
 
 from django.conf import settings
-from django.db import connection
 
 from audit import checkpoints
 from audit.anchors import witnesses
 from audit.models import AuditEvent, Checkpoint
+from audit.prepared import prepared_cursor
 from audit.tiles import proving_tree
 from vault.errors import Missing, Unavailable, gettext_noop
 
@@ -56,7 +56,7 @@ def event_proof(event_id: UUID, extra: bytes = b"") -> str:
 
 def _find(event_id: UUID) -> tuple[int, bytes, Checkpoint] | None:
     """Return the event's index and entry with the checkpoint to prove it by, if there is one that covers it."""
-    with connection.cursor() as cursor:
+    with prepared_cursor() as cursor:
         cursor.execute(
             """
             SELECT leaf.index, event.entry,

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, cast
+from typing import cast
 
-from django.db import DEFAULT_DB_ALIAS, connections
+from django.db import DEFAULT_DB_ALIAS
 
 from audit.models import Leaf, Tile
+from audit.prepared import prepared_cursor
 from audit.tree import TILE_WIDTH, Edge, Tree, partial_widths
 
 
@@ -24,39 +25,6 @@ class StoredTiles:
         if key not in self._read:
             self._read[key] = self._full(level, number) if width == TILE_WIDTH else self._partial(*key)
         return self._read[key]
-
-    def read_ahead(self, size: int, wanted: Iterable[tuple[int, int]]) -> None:
-        """Read several tiles of the tree of one size with one query, given as level and number."""
-        full: list[tuple[int, int]] = []
-        partial: list[tuple[int, int, int]] = []
-        for level, number in wanted:
-            width = min(TILE_WIDTH, (size >> 8 * level) - number * TILE_WIDTH)
-            if width == TILE_WIDTH:
-                full.append((level, number))
-            else:
-                partial.append((level, number, width))
-        parts, values = [], list[Any]()
-        for level, number in full:
-            parts.append("SELECT level, number, 256, hashes FROM audit_tile WHERE level = %s AND number = %s")
-            values += [level, number]
-        for level, number, width in partial:
-            first = number * TILE_WIDTH
-            if level == 0:
-                parts.append(
-                    "SELECT 0, %s::bigint, %s, string_agg(hash, ''::bytea ORDER BY index)"
-                    " FROM audit_leaf WHERE index >= %s AND index < %s"
-                )
-                values += [number, width, first, first + width]
-            else:
-                parts.append(
-                    "SELECT %s, %s::bigint, %s, string_agg(root, ''::bytea ORDER BY number)"
-                    " FROM audit_tile WHERE level = %s AND number >= %s AND number < %s"
-                )
-                values += [level, number, width, level - 1, first, first + width]
-        with connections[self._using].cursor() as cursor:
-            cursor.execute(" UNION ALL ".join(parts), values)
-            for level, number, width, hashes in cursor.fetchall():
-                self._read[level, number, width] = bytes(hashes or b"")
 
     def _full(self, level: int, number: int) -> bytes:
         tiles = Tile.objects.using(self._using).filter(level=level, number=number)
@@ -82,17 +50,53 @@ def stored_tree(size: int) -> Tree:
 
 def proving_tree(size: int, index: int) -> Tree:
     """Return the tree of one size for the proof of one leaf, with all tiles that it needs read at once."""
-    tiles = StoredTiles()
-    wanted: set[tuple[int, int]] = set()
+    full: list[tuple[int, int]] = []
+    partial: list[tuple[int, int, int]] = []
     for level, width in enumerate(partial_widths(size)):
-        full = (size >> 8 * level) // TILE_WIDTH
+        last = (size >> 8 * level) // TILE_WIDTH
         own = index >> 8 * (level + 1)
-        if own < full:
-            wanted.add((level, own))
+        if own < last:
+            full.append((level, own))
         if width:
-            wanted.add((level, full))
-    tiles.read_ahead(size, wanted)
-    return Tree(size, tiles)
+            partial.append((level, last, width))
+    above = [tile for tile in partial if tile[0] > 0]
+    leaves = partial[0] if partial and partial[0][0] == 0 else (0, 0, 0)
+    with prepared_cursor() as cursor:
+        cursor.execute(
+            _TILES,
+            [
+                [level for level, _ in full],
+                [number for _, number in full],
+                [level for level, _, _ in above],
+                [number for _, number, _ in above],
+                [width for _, _, width in above],
+                [leaves[1]],
+                [leaves[2]],
+            ],
+        )
+        read = {
+            (level, number, width): bytes(hashes or b"") for level, number, width, hashes in cursor.fetchall()
+        }
+    return Tree(size, lambda level, number, width: read.get((level, number, width), b""))
+
+
+# Full tiles; partial ones of the roots below; the partial one of the leaves.
+_TILES = """
+    SELECT tile.level, tile.number, 256, tile.hashes
+    FROM unnest(%s::smallint[], %s::bigint[]) AS full_one (level, number)
+    JOIN audit_tile AS tile USING (level, number)
+    UNION ALL
+    SELECT level, number, width, (
+        SELECT string_agg(root, ''::bytea ORDER BY below.number) FROM audit_tile AS below
+        WHERE below.level = partial.level - 1
+          AND below.number >= partial.number * 256 AND below.number < partial.number * 256 + width)
+    FROM unnest(%s::smallint[], %s::bigint[], %s::integer[]) AS partial (level, number, width)
+    UNION ALL
+    SELECT 0, number, width, (
+        SELECT string_agg(hash, ''::bytea ORDER BY index) FROM audit_leaf
+        WHERE index >= number * 256 AND index < number * 256 + width)
+    FROM unnest(%s::bigint[], %s::integer[]) AS edge (number, width)
+"""
 
 
 def stored_edge(size: int, *, using: str) -> Edge:
