@@ -180,7 +180,7 @@ def _check_batch(
             else:
                 yield finding
         counters[event.writer] = event.counter
-    numbered = [(leaf.index, rows[leaf.event_id]) for leaf in leaves if leaf.event_id in rows]
+    numbered = [(leaf.index, by_id[leaf.event_id]) for leaf in leaves if leaf.event_id in by_id]
     yield from check_addenda(numbered, removed_months=gaps.months)
     full = edge.append(bytes(leaf.hash) for leaf in leaves)
     yield from _check_tiles(full)

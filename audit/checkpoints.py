@@ -14,13 +14,6 @@ def newest() -> Checkpoint | None:
     return Checkpoint.objects.order_by("-size").first()
 
 
-def newest_cosigned(*, covering: int) -> Checkpoint | None:
-    """Return the newest checkpoint over this event that a witness has cosigned; None if there is none."""
-    anchor = Anchor.objects.filter(kind=witnesses.KIND, size__gt=covering).order_by("-size").first()
-    found = of_this_origin().filter(size=anchor.size) if anchor else of_this_origin().none()
-    return found.first()
-
-
 def of_this_origin() -> QuerySet[Checkpoint]:
     """Return the checkpoints under the name that the log has now."""
     return Checkpoint.objects.filter(note__startswith=f"{settings.AUDIT_ORIGIN}\n")

@@ -7,6 +7,7 @@ the object store under a data key of its own, wrapped by the key-encryption key 
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -34,6 +35,7 @@ from vault.kms import Duty, keks
 KEK = "exports"
 KEPT_FOR = timedelta(hours=24)
 LEASE = timedelta(minutes=30)
+RENEWED_EVERY = timedelta(seconds=2)
 MOST_ATTEMPTS = 3
 
 log = structlog.get_logger("audit.export")
@@ -52,6 +54,10 @@ class AlreadyFetched(Conflict):
     status = 410
     code = "export-gone"
     title = gettext_noop("The export was fetched or has expired")
+
+
+class TakenOver(Exception):
+    """Somebody else has claimed the export while it was written here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,9 +140,9 @@ def recent(*, limit: int = 5) -> list[Export]:
 
 def run_waiting(*, now: datetime) -> int:
     """Make every package that is waiting, or whose maker died; return how many were made."""
-    made = 0
-    while claimed := _claim(now):
-        made += _make(claimed, now)
+    made, began = 0, time.monotonic()
+    while claimed := _claim(now + _since(began)):
+        made += _make(claimed, now + _since(began))
     return made
 
 
@@ -237,23 +243,32 @@ def _make(export: Export, now: datetime) -> bool:
     wrapped = kms.service(Duty.INGEST).wrap(KEK, data_key, context)
     sealer = Sealer(data_key, context)
 
-    worked = 0
+    began, told_at, worked = time.monotonic(), timedelta(), 0
 
     def note_progress(done: int) -> None:
-        nonlocal worked
+        nonlocal told_at, worked
         worked = done
-        mine.update(done=done)
+        passed = _since(began)
+        if passed - told_at >= RENEWED_EVERY:
+            told_at = passed
+            # However long the writing takes, nobody takes it for dead; whoever was taken for dead stops.
+            if not mine.update(done=done, lease_until=now + passed + LEASE):
+                raise TakenOver
 
     pieces = package.write_package(order, on_progress=note_progress)
-    stored = store.put(export.object_name, sealer.seal(pieces))
+    try:
+        stored = store.put(export.object_name, sealer.seal(pieces))
+    except TakenOver:
+        return False
+    ready_at = now + _since(began)
     written = worked // package.count_work(order, 1)
     with transaction.atomic(durable=True):
         kept = mine.update(
             state=ExportState.READY,
             done=written,
             total=written,
-            ready_at=now,
-            expires_at=now + KEPT_FOR,
+            ready_at=ready_at,
+            expires_at=ready_at + KEPT_FOR,
             object_version=stored.version,
             data_key_id=data_key_id,
             wrapped_key=wrapped,
@@ -268,7 +283,7 @@ def _make(export: Export, now: datetime) -> bool:
             Action.TRAIL_EXPORT_FINISHED,
             actor=Actor.system("task:audit.run_exports"),
             target=Ref("export", str(export.id)),
-            at=now,
+            at=ready_at,
             tree_size=checkpoint.size,
             size=sealer.plain_length,
             sha256=sealer.plain_sha256.hex(),
@@ -316,6 +331,10 @@ def _about(export: Export, filters: EventFilters, checkpoint: Checkpoint, now: d
         vkey=key.vkey,
         site=settings.ORGANISATION,
     )
+
+
+def _since(began: float) -> timedelta:
+    return timedelta(seconds=time.monotonic() - began)
 
 
 def _opener(export: Export) -> Opener | None:

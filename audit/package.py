@@ -8,11 +8,14 @@ from __future__ import annotations
 import io
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import cast
 
+import psycopg
+from django.db import connection
 from django.db.models import Max, Q, QuerySet
 from django.db.models.functions import TruncDate
 
@@ -27,6 +30,8 @@ from audit.tiles import StoredTiles
 from audit.tree import TILE_WIDTH, leaf_hash, tile_path
 
 BATCH = 2_048
+# Level 1 of deflate: half the time of the default for a fifth more bytes.
+COMPRESSION = 1
 MOST_CHECKPOINTS = 400
 ALL_SUBJECTS = ("account", "day", "recording")
 
@@ -66,7 +71,7 @@ def count_work(order: Order, events: int) -> int:
 
 
 def write_package(order: Order, on_progress: Callable[[int], None]) -> Iterator[bytes]:
-    """Yield the zip, piece by piece, telling how much of the work is done."""
+    """Yield the zip, piece by piece, telling after each how much of the work is done."""
     shape = FORMATS[order.format]
     pipe = _Pipe()
     sizes: dict[str, int] = {}
@@ -78,6 +83,7 @@ def write_package(order: Order, on_progress: Callable[[int], None]) -> Iterator[
             stamp = order.made_at.astimezone(UTC).timetuple()[:6]
             info = zipfile.ZipInfo(name, stamp)
             info.compress_type = zipfile.ZIP_STORED if name.startswith("tile/") else zipfile.ZIP_DEFLATED
+            info._compresslevel = COMPRESSION  # type: ignore[attr-defined]
             sizes[name] = 0
             with archive.open(info, "w", force_zip64=name.endswith((".jsonl", ".csv"))) as file:
                 for piece in pieces:
@@ -88,11 +94,16 @@ def write_package(order: Order, on_progress: Callable[[int], None]) -> Iterator[
 
         def entries() -> Iterator[bytes]:
             nonlocal count
-            for batch in _numbered(order):
-                kept_tiles.update(one.index // TILE_WIDTH for one in batch)
-                count += len(batch)
-                yield b"".join(map(_entry_line, batch))
+            for batch in _entry_lines(order):
+                kept_tiles.update(batch.tiles)
+                count += batch.count
+                yield batch.lines
                 on_progress(count)
+
+        def going_on(pieces: Iterable[bytes]) -> Iterator[bytes]:
+            for piece in pieces:
+                yield piece
+                on_progress(count + shaped * shape.weight)
 
         def note_shaped(more: int) -> None:
             nonlocal shaped
@@ -103,7 +114,7 @@ def write_package(order: Order, on_progress: Callable[[int], None]) -> Iterator[
             yield from member(name, [content])
         yield from member("entries.jsonl", entries())
         if order.with_personal:
-            yield from member("addenda.jsonl", _addenda(order))
+            yield from member("addenda.jsonl", going_on(_addenda(order)))
         if shape.make is not None and order.about is not None:
             about = replace(order.about, events=count)
             yield from member(shape.file, shape.make(about, _lines(order), note_shaped))
@@ -113,7 +124,7 @@ def write_package(order: Order, on_progress: Callable[[int], None]) -> Iterator[
             yield from member(f"checkpoints/{checkpoint.size}", [checkpoints.given_out(checkpoint).encode()])
         kept_tiles.update(checkpoint.size // TILE_WIDTH for checkpoint in enclosed)
         for name, hashes in _tiles(order, kept_tiles):
-            yield from member(name, [hashes])
+            yield from member(name, going_on([hashes]))
         yield from member("manifest.json", [_manifest(order, sizes, count)])
     yield from pipe.take()
 
@@ -171,8 +182,60 @@ def _numbered(order: Order) -> Iterator[list[_Numbered]]:
         yield [_Numbered(row.index, told[row.event_id]) for row in rows if row.event_id in told]
 
 
-def _entry_line(one: _Numbered) -> bytes:
-    return b'{"entry":' + bytes(one.told.event.entry) + b',"index":%d}\n' % one.index
+@dataclass(frozen=True, slots=True)
+class _EntryLines:
+    highest: int
+    count: int
+    tiles: list[int]
+    lines: bytes
+
+
+def _entry_lines(order: Order) -> Iterator[_EntryLines]:
+    """Yield the lines of the events in the order of the tree, some at a time.
+
+    A thread with a connection of its own reads on while what it has read is compressed, sealed and sent.
+    """
+    with ThreadPoolExecutor(1) as reader:
+        try:
+            reading = reader.submit(_read_lines, order, -1)
+            while batch := reading.result():
+                reading = reader.submit(_read_lines, order, batch.highest)
+                yield batch
+        finally:
+            reader.submit(_hang_up)
+
+
+def _hang_up() -> None:
+    connection.close()  # this thread's own
+
+
+def _read_lines(order: Order, last: int) -> _EntryLines | None:
+    """Have the database put together the lines of the next events."""
+    some = _leaves(order).filter(index__gt=last).order_by("index")
+    chosen, values = some.values("index", "event_id", "recorded_at")[:BATCH].query.sql_with_params()
+    tiles = (
+        "NULL::bigint[]"
+        if order.is_whole
+        else f"array_agg(leaf.index / {TILE_WIDTH}) FILTER (WHERE entry IS NOT NULL)"
+    )
+    # Each row is looked up: no batch reads the whole table, however many there are. A row that is gone from
+    # the table is left out: the verifier names the gap.
+    statement = f"""
+        SELECT max(leaf.index), count(entry), {tiles},
+               string_agg('{{"entry":'::bytea || entry || convert_to(',"index":' || leaf.index || E'}}\n', 'UTF8'),
+                          ''::bytea ORDER BY leaf.index)
+        FROM ({chosen}) AS leaf
+        LEFT JOIN LATERAL (
+            SELECT entry FROM audit_event WHERE id = leaf.event_id AND recorded_at = leaf.recorded_at LIMIT 1
+        ) AS event ON true
+    """  # noqa: S608 - Django's own statement, with placeholders
+    connection.ensure_connection()
+    # Read as bytes, where Django's cursors would read twice as many hexadecimal digits.
+    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
+        row = cursor.execute(statement, values, prepare=False, binary=True).fetchone()
+    if row is None or row[0] is None:
+        return None
+    return _EntryLines(row[0], row[1], row[2] or [], row[3] or b"")
 
 
 def _addenda(order: Order) -> Iterator[bytes]:

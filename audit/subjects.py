@@ -119,8 +119,7 @@ def lookup(field: str, value: str, at: datetime) -> bytes:
 
 def lookups(field: str, value: str) -> list[bytes]:
     """Return the hashes of a value in every month of the trail whose master still opens."""
-    months = SubjectKey.objects.order_by().values_list("month", flat=True).distinct()
-    there = masters.many([_master_name(month) for month in months])
+    there = masters.many(masters.names(_master_name("")))
     return [_lookup_of(master, field, value) for master in there.values()]
 
 

@@ -11,6 +11,7 @@ from vault import clock
 from vault.jobs.periodic import periodic
 
 _LONGEST_CHECK_S = 12 * 3600
+_LONGEST_EXPORT_S = 24 * 3600
 
 
 @periodic("audit.make_partitions")
@@ -25,7 +26,8 @@ def make_partitions() -> int:
     return int(made)
 
 
-@periodic("audit.run_exports")
+# A package of the whole trail may take hours; its maker says every few seconds that it lives.
+@periodic("audit.run_exports", time_limit=_LONGEST_EXPORT_S)
 def run_exports() -> int:
     """Make the packages that are waiting."""
     return export.run_waiting(now=clock.now())

@@ -8,6 +8,7 @@ from typing import cast
 from django.db import DEFAULT_DB_ALIAS
 
 from audit.models import Leaf, Tile
+from audit.prepared import prepared_cursor
 from audit.tree import TILE_WIDTH, Edge, Tree, partial_widths
 
 
@@ -45,6 +46,57 @@ class StoredTiles:
 def stored_tree(size: int) -> Tree:
     """Return the tree of one size, for proofs."""
     return Tree(size, StoredTiles())
+
+
+def proving_tree(size: int, index: int) -> Tree:
+    """Return the tree of one size for the proof of one leaf, with all tiles that it needs read at once."""
+    full: list[tuple[int, int]] = []
+    partial: list[tuple[int, int, int]] = []
+    for level, width in enumerate(partial_widths(size)):
+        last = (size >> 8 * level) // TILE_WIDTH
+        own = index >> 8 * (level + 1)
+        if own < last:
+            full.append((level, own))
+        if width:
+            partial.append((level, last, width))
+    above = [tile for tile in partial if tile[0] > 0]
+    leaves = partial[0] if partial and partial[0][0] == 0 else (0, 0, 0)
+    with prepared_cursor() as cursor:
+        cursor.execute(
+            _TILES,
+            [
+                [level for level, _ in full],
+                [number for _, number in full],
+                [level for level, _, _ in above],
+                [number for _, number, _ in above],
+                [width for _, _, width in above],
+                [leaves[1]],
+                [leaves[2]],
+            ],
+        )
+        read = {
+            (level, number, width): bytes(hashes or b"") for level, number, width, hashes in cursor.fetchall()
+        }
+    return Tree(size, lambda level, number, width: read.get((level, number, width), b""))
+
+
+# Full tiles; partial ones of the roots below; the partial one of the leaves.
+_TILES = """
+    SELECT tile.level, tile.number, 256, tile.hashes
+    FROM unnest(%s::smallint[], %s::bigint[]) AS full_one (level, number)
+    JOIN audit_tile AS tile USING (level, number)
+    UNION ALL
+    SELECT level, number, width, (
+        SELECT string_agg(root, ''::bytea ORDER BY below.number) FROM audit_tile AS below
+        WHERE below.level = partial.level - 1
+          AND below.number >= partial.number * 256 AND below.number < partial.number * 256 + width)
+    FROM unnest(%s::smallint[], %s::bigint[], %s::integer[]) AS partial (level, number, width)
+    UNION ALL
+    SELECT 0, number, width, (
+        SELECT string_agg(hash, ''::bytea ORDER BY index) FROM audit_leaf
+        WHERE index >= number * 256 AND index < number * 256 + width)
+    FROM unnest(%s::bigint[], %s::integer[]) AS edge (number, width)
+"""
 
 
 def stored_edge(size: int, *, using: str) -> Edge:

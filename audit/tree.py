@@ -191,7 +191,7 @@ class Tree:
         hashes = self._tiles(level, number, width)
         if len(hashes) != width * HASH_LENGTH:
             raise ProofRefused(f"{tile_path(level, number, width)} does not have the length of its width")
-        return root_of(split(hashes[offset * HASH_LENGTH : (offset + (1 << rest)) * HASH_LENGTH]))
+        return _root_of_pairs(hashes[offset * HASH_LENGTH : (offset + (1 << rest)) * HASH_LENGTH])
 
 
 def check_inclusion(leaf: bytes, index: int, size: int, proof: Sequence[bytes], root: bytes) -> None:
@@ -256,6 +256,14 @@ def check_consistency(
         raise ProofRefused("the consistency proof is too short")
     if before != earlier_root or after != root:
         raise ProofRefused("the earlier tree is not the beginning of the later one")
+
+
+def _root_of_pairs(row: bytes) -> bytes:
+    """Return the root over hashes side by side whose count is a power of two; each pair is hashed as it stands."""
+    pair = 2 * HASH_LENGTH
+    while len(row) > HASH_LENGTH:
+        row = b"".join([_sha256(b"\x01" + row[at : at + pair]).digest() for at in range(0, len(row), pair)])
+    return row
 
 
 def _largest_power_below(count: int) -> int:

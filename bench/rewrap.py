@@ -8,18 +8,11 @@ server alone, in turns with it.
 import base64
 import os
 import secrets
-import shutil
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
-from urllib.parse import urlsplit, urlunsplit
 from uuid import UUID
 
-import psycopg
-from psycopg import sql
-
 from bench._settings import settings
+from bench._vault import a_vault
 from bench.harness import Row, summarise, wall_seconds
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -29,7 +22,9 @@ MOST_AT_ONCE = 249
 def measure(*, small: bool) -> list[Row]:
     """Measure the job and the bare server in turns."""
     count, rounds = (1_000, 1) if small else (50_000, 5)
-    with _a_vault():
+    if "KMS_ADDRESS" not in settings():
+        raise SystemExit("This bench needs OpenBao: bin/services up --fast brings it up.")
+    with a_vault(KMS_KIND="openbao"):
         from audit.actor import Actor
         from recordings import key_work
         from recordings.models import KeyWorkKind, StoredKey
@@ -110,49 +105,3 @@ def _wrap_many(name: str, count: int) -> dict[UUID, bytes]:
             key_id: _from_text(each["ciphertext"]) for key_id, each in zip(batch, results, strict=True)
         }
     return wrapped
-
-
-@contextmanager
-def _a_vault() -> Iterator[None]:
-    """Set the product up on a database of its own, with its keys in OpenBao."""
-    given, name = settings(), f"bench_{secrets.token_hex(6)}"
-    if "KMS_ADDRESS" not in given:
-        raise SystemExit("This bench needs OpenBao: bin/services up --fast brings it up.")
-    urls = ("DATABASE_URL", "DATABASE_OWNER_URL", "DATABASE_SEQUENCER_URL")
-    owner = given["DATABASE_OWNER_URL"]
-    folder = tempfile.mkdtemp()
-    with _database(owner, name):
-        os.environ |= given | {url: _named(given[url], name) for url in urls}
-        os.environ |= {
-            "KMS_KIND": "openbao",
-            "STATIC_ROOT": folder,
-            "DJANGO_SETTINGS_MODULE": "vault.settings",
-        }
-        import django
-        from django.core.management import call_command
-        from django.db import connections
-
-        django.setup()
-        call_command("prepare_database", verbosity=0, stdout=open(os.devnull, "w"))  # noqa: SIM115
-        try:
-            yield
-        finally:
-            connections.close_all()
-            shutil.rmtree(folder, ignore_errors=True)
-
-
-@contextmanager
-def _database(owner: str, name: str) -> Iterator[None]:
-    def run(statement: str) -> None:
-        with psycopg.connect(_named(owner, "postgres"), autocommit=True) as server:
-            server.execute(sql.SQL(statement).format(sql.Identifier(name)))
-
-    run("CREATE DATABASE {}")
-    try:
-        yield
-    finally:
-        run("DROP DATABASE {} WITH (FORCE)")
-
-
-def _named(url: str, name: str) -> str:
-    return urlunsplit(urlsplit(url)._replace(path=f"/{name}"))

@@ -96,7 +96,9 @@ _TIME_LIMITS = "-c statement_timeout=30000 -c idle_in_transaction_session_timeou
 def _database(name: str, fallback: str, *, limits: bool = True) -> dict[str, Any]:
     settings = env.database(name if env.find(name) else fallback) | _CONNECTION
     if limits:
-        settings["OPTIONS"] = {"options": _TIME_LIMITS, "connect_timeout": 5} | settings["OPTIONS"]
+        # Only the trail's insert is prepared: Django's own cursors put the values into the text themselves.
+        given = {"options": _TIME_LIMITS, "connect_timeout": 5, "prepare_threshold": 1}
+        settings["OPTIONS"] = given | settings["OPTIONS"]
     return settings
 
 

@@ -17,6 +17,7 @@ from audit.actions import Action
 from audit.actor import Actor, Ref
 from audit.events import EventFilters
 from audit.models import AuditEvent, Export, ExportState, SubjectKey
+from audit.package import write_package
 from audit.shapes.formats import FORMATS
 from audit.subjects import Subject
 from tests.audit.conftest import CALL, INES, NOW, make_export, record, record_disclosure, sequence
@@ -188,7 +189,7 @@ def test_a_package_expires_after_a_day_and_leaves_nothing(ines):
     name = Export.objects.get(pk=asked.pk).object_name
 
     assert export.expire(now=NOW + timedelta(hours=23)) == 0
-    assert export.expire(now=NOW + timedelta(hours=24)) == 1
+    assert export.expire(now=NOW + timedelta(hours=25)) == 1
 
     row = Export.objects.get(pk=asked.pk)
     assert (row.state, row.wrapped_key, row.object_name) == (ExportState.EXPIRED, None, "")
@@ -351,6 +352,51 @@ def test_who_took_over_an_export_is_not_overruled_by_who_was_slow(ines, monkeypa
     made = Export.objects.get(pk=asked.pk)
     assert made.attempts == 2
     assert storage.store().versions(made.object_name)
+
+
+def test_a_long_export_keeps_its_lease_while_it_is_written(ines, monkeypatch):
+    record(ines)
+    asked = export.request_export(
+        format="csv", filters=EventFilters(), with_personal=False, actor=ines, now=NOW
+    )
+    sequence()
+    passed = iter(range(0, 100_000, 25))  # each look at the clock comes 25 minutes after the one before
+    monkeypatch.setattr(export, "_since", lambda _began: timedelta(minutes=next(passed)))
+    leases = []
+
+    def slowly(*given, **more):
+        for piece in write_package(*given, **more):
+            leases.append(Export.objects.get(pk=asked.pk).lease_until)
+            yield piece
+
+    monkeypatch.setattr("audit.package.write_package", slowly)
+
+    assert export.run_waiting(now=NOW) == 1
+
+    assert leases[-1] > leases[0] + export.LEASE
+    made = Export.objects.get(pk=asked.pk)
+    assert (made.state, made.attempts, made.done) == (ExportState.READY, 1, 2)
+
+
+def test_who_lost_an_export_while_writing_it_stops(ines, monkeypatch):
+    record(ines)
+    asked = export.request_export(
+        format="jsonl", filters=EventFilters(), with_personal=False, actor=ines, now=NOW
+    )
+    sequence()
+    slow = export._claim(NOW)
+    monkeypatch.setattr(export, "RENEWED_EVERY", timedelta())
+    mine = Export.objects.filter(pk=asked.pk)
+    monkeypatch.setattr("vault.kms.keks.ensure", lambda _kek: mine.update(attempts=2))
+
+    assert export._make(slow, NOW) is False
+
+    assert (mine.get().state, mine.get().attempts) == (ExportState.RUNNING, 2)
+    assert storage.store().versions(mine.get().object_name) == []
+
+
+def test_the_job_that_makes_exports_may_take_longer_than_others():
+    assert tasks.run_exports.time_limit > 4 * 3600
 
 
 def test_a_package_that_is_fetched_as_it_expires_is_not_taken_from_its_reader(ines):

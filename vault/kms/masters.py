@@ -54,6 +54,11 @@ def many(names: Iterable[str], *, put_within: float | None = None) -> dict[str, 
     return found
 
 
+def names(prefix: str) -> list[str]:
+    """Return the names of the masters that begin so: a few a month."""
+    return list(Master.objects.filter(name__startswith=prefix).values_list("name", flat=True))
+
+
 def prepare(wanted: Mapping[str, str], *, ahead: bool = False) -> None:
     """Have masters in memory for as long as a request takes, given as name to key-encryption key.
 

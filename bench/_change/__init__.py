@@ -1,0 +1,1 @@
+"""Something that changes, kept track of by the two audit packages that the trail is compared with."""
