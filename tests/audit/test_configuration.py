@@ -6,6 +6,7 @@ import re
 import threading
 
 import pytest
+from django.core.exceptions import ImproperlyConfigured
 from django.db import connection
 
 from audit import configuration
@@ -138,7 +139,7 @@ def test_what_cannot_be_recorded_is_not_remembered_and_stops_the_start(monkeypat
         broken.setattr("audit.configuration.trail.record", full)
         with pytest.raises(TrailUnavailable):
             note(QUARANTINE_DAYS="30")
-        with pytest.raises(starting.ImproperlyConfigured, match="could not be noted in the trail"):
+        with pytest.raises(ImproperlyConfigured, match="could not be noted in the trail"):
             starting.note_settings("web")
 
     assert note(QUARANTINE_DAYS="30") == [("QUARANTINE_DAYS", "14", "30")]

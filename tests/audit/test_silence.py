@@ -7,6 +7,7 @@ import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import partial
 from importlib import import_module
 from io import StringIO
 from pathlib import Path
@@ -121,9 +122,9 @@ def acts(world: World, settings: Any, place: Path) -> dict[str, Callable[[], Cal
 
     recorded = [name for name in doors.all_doors() if name not in reasons(ROUTES)]
     return (
-        {name: lambda name=name: door(name) for name in recorded}
-        | {name: lambda name=name: job(name) for name in JOBS}
-        | {name: lambda name=name: command(name) for name in COMMANDS}
+        {name: partial(door, name) for name in recorded}
+        | {name: partial(job, name) for name in JOBS}
+        | {name: partial(command, name) for name in COMMANDS}
     )
 
 
