@@ -139,18 +139,23 @@ def lives_on_each(names: Iterable[str]) -> dict[str, Lives]:
 def record_made(*, actor: Actor, now: datetime) -> int:
     """Write into the trail which keys were made; return how many. Made in the middle of something, told here."""
     recorded = 0
-    for name in Kek.objects.filter(is_recorded=False).order_by("pk").values_list("pk", flat=True):
+    unrecorded = Kek.objects.filter(is_recorded=False, state=KekState.ACTIVE)
+    for name in unrecorded.order_by("pk").values_list("pk", flat=True):
         with transaction.atomic(durable=True):
-            kek = Kek.objects.select_for_update().get(pk=name)
-            if kek.is_recorded:
+            kek = unrecorded.select_for_update().filter(pk=name).first()
+            if kek is None:
                 continue
-            kek.is_recorded = True
-            kek.save(update_fields=["is_recorded"])
-            trail.record(Action.KEY_CREATED, actor=actor, target=ref(name), at=now, ahead=kek.made_ahead)
+            _record_made(kek, actor=actor, now=now)
         if not kek.made_ahead:
             log.warning("a key was made when it was needed, not ahead: back it up now", key=name)
         recorded += 1
     return recorded
+
+
+def _record_made(kek: Kek, *, actor: Actor, now: datetime) -> None:
+    kek.is_recorded = True
+    kek.save(update_fields=["is_recorded"])
+    trail.record(Action.KEY_CREATED, actor=actor, target=ref(kek.name), at=now, ahead=kek.made_ahead)
 
 
 def check_may_end(name: str) -> Kek:
@@ -179,6 +184,8 @@ def close(name: str, *, why: str, approval: UUID | None = None, actor: Actor, no
     :param approval: the request by which two people decided it outside the schedule.
     """
     kek = check_may_end(name)
+    if not kek.is_recorded:  # from here on nothing but its end may be written into its row
+        _record_made(kek, actor=actor, now=now)
     try:
         with transaction.atomic():
             Master.objects.filter(kek=name).delete()

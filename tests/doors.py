@@ -17,7 +17,7 @@ from django.test import Client
 from django.urls import get_resolver, reverse
 
 from recordings import key_work
-from recordings.models import KeyWork, KeyWorkKind, StoredKey
+from recordings.models import KeyWork, KeyWorkKind
 from retention import holds
 from retention.models import ClockDoubt, Erasure, ErasureState
 from tests.access.matrix import ANY, MATRIX
@@ -241,17 +241,12 @@ def _package(world: World) -> Ask:
 
 # Keys
 
-form("keys:renew POST", ADMINISTRATOR, lambda world: _key(world), kind="rotate")
-
-
-def _key(world: World) -> str:
-    return str(StoredKey.objects.filter(recording_id=world.recording.pk, kek__startswith="audio").first().kek)
+form("keys:renew POST", ADMINISTRATOR, lambda world: world.key(), kind="rotate")
 
 
 @door("keys:retry POST")
 def _retry_work(world: World) -> Ask:
-    KeyWork.objects.filter(finished_at__isnull=True).update(finished_at=clock.now())
-    name = _key(world)
+    name = world.key()
     key_work.begin(name, KeyWorkKind.ROTATE, **_setting_up())
     KeyWork.objects.filter(kek=name, finished_at__isnull=True).update(stuck_at=clock.now())
     return lambda: world.client(ADMINISTRATOR).post(reverse("keys:retry", args=[name]))
@@ -368,7 +363,7 @@ def _read(name: str, about: Callable[[World], Any]) -> None:
 
 
 _read("audit-api:export GET", lambda world: world.package().pk)
-_read("keys:key GET", lambda world: _key(world))
+_read("keys:key GET", lambda world: world.key())
 _read("retention:hold-release GET", lambda world: world.hold(holds.freeze).pk)
 _read("retention-api:erasure GET", lambda world: world.erased().pk)
 _read("retention-api:proof GET", lambda world: world.certified())

@@ -17,7 +17,7 @@ from audit.actor import Actor, ActorKind
 from audit.events import EventFilters
 from audit.models import AuditEvent, Leaf
 from recordings.key_approvals import DATA_KEY_EXPORT
-from recordings.models import Recording
+from recordings.models import KeyWork, Recording, StoredKey
 from retention import clock_guard, erasure, holds, policies, sweep
 from retention.models import ClockDoubt, Ground, Hold, RetentionPolicy
 from retention.periods import Period
@@ -132,6 +132,12 @@ class World:
             self.ids["certified"] = recording.pk
         return self.ids["certified"]
 
+    def key(self) -> str:
+        """Return a key that something lives on, with no work under way."""
+        KeyWork.objects.filter(finished_at__isnull=True).update(finished_at=clock.now())
+        stored = StoredKey.objects.filter(recording_id=self.recording.pk, kek__startswith="audio-")
+        return stored.values_list("kek", flat=True)[0]
+
     def doubt_clock(self) -> None:
         """Let the vault doubt its clock."""
         ClockDoubt.objects.create(because="forward", off_by_s=9_000, began_at=clock.now())
@@ -186,7 +192,6 @@ def make_world() -> World:
     world = World(house, found, policy, house.bring_in())
     for role in (*found, Role.INTEGRATION):
         world.client(role)
-    number_all()
     world.ids = {
         "recording_id": world.recording.pk,
         "person_id": house.agent.pk,
@@ -194,14 +199,14 @@ def make_world() -> World:
         "token_id": world.token(),
         "policy_id": policy.policy_id,
         "approval_id": world.asked().pk,
-        "event_id": Leaf.objects.order_by("index")[0].event_id,
+        "event_id": AuditEvent.objects.latest("recorded_at").pk,
     }
     return world
 
 
 def number_all() -> None:
     """Number everything that is committed, however long other programs' transactions hold it up."""
-    until = time.monotonic() + 30
+    until = time.monotonic() + 60
     while Leaf.objects.count() < AuditEvent.objects.count():
         assert time.monotonic() < until, "the sequencer does not get on"
         sequencer.sequence_once(now=clock.now())

@@ -17,7 +17,7 @@ from audit.models import AuditEvent
 from tests import doors
 from tests.conftest import FreshDatabase
 from tests.doors import all_doors, read
-from tests.world import World, make_world
+from tests.world import World, make_world, number_all
 from vault import privileges
 from vault.access.unrecorded import ROUTES, reasons
 
@@ -110,7 +110,9 @@ FAULTS: dict[str, Fault] = {
 @pytest.fixture
 def world(fresh_database, own_keyring, settings) -> World:
     settings.REST_FRAMEWORK = settings.REST_FRAMEWORK | {"DEFAULT_THROTTLE_CLASSES": []}
-    return make_world()
+    made = make_world()
+    number_all()
+    return made
 
 
 @pytest.fixture

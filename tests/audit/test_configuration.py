@@ -11,10 +11,9 @@ from django.db import connection
 
 from audit import configuration
 from audit.actor import Actor
-from audit.models import KnownSetting
+from audit.models import AuditEvent, KnownSetting
 from audit.trail import TrailUnavailable
 from tests.audit.conftest import NOW
-from tests.trail import events
 from vault import env, starting
 
 pytestmark = pytest.mark.usefixtures("fresh_database")
@@ -35,12 +34,17 @@ SECRETS = {
 }
 
 
+def in_order() -> list[AuditEvent]:
+    """Return all events as they were recorded, by whatever connection."""
+    return list(AuditEvent.objects.order_by("recorded_at", "counter"))
+
+
 def note(process: str = "web", **changes: str | None) -> list[tuple[str, str | None, str | None]]:
     """Start with these settings; return what the trail then says of it: name, old, new."""
-    before = len(events())
+    before = len(in_order())
     found = {name: value for name, value in (FOUND | changes).items() if value is not None}
     configuration.note_settings(process, found, actor=Actor.system("start"), now=NOW)
-    said = [event.body["facts"] for event in events()[before:]]
+    said = [event.body["facts"] for event in in_order()[before:]]
     assert all(facts.pop("process") == process for facts in said)
     return [(facts["name"], facts.get("old"), facts.get("new")) for facts in said]
 
@@ -126,7 +130,7 @@ def test_two_processes_that_start_together_record_a_change_once():
     for process in processes:
         process.join()
 
-    assert [event.body["facts"]["name"] for event in events()] == ["all", "QUARANTINE_DAYS"]
+    assert [event.body["facts"]["name"] for event in in_order()] == ["all", "QUARANTINE_DAYS"]
 
 
 def test_what_cannot_be_recorded_is_not_remembered_and_stops_the_start(monkeypatch):

@@ -8,12 +8,14 @@ from __future__ import annotations
 import pytest
 
 from audit.actions import Outcome
+from audit.events import read_event
 from audit.models import AuditEvent
 from tests import doors
 from tests.doors import all_doors, permission_of, read
-from tests.world import World, make_world
+from tests.people import client_of
+from tests.world import World, make_world, number_all
 from vault.access.roles import ROLES_ALLOWED, Role
-from vault.access.unrecorded import ROUTES, reasons
+from vault.access.unrecorded import ROUTES, as_tables, reasons
 from vault.permissions import Permission
 
 FREE = frozenset({Permission.PUBLIC, Permission.SIGNED_IN, Permission.SIGNING_IN})
@@ -22,7 +24,9 @@ FREE = frozenset({Permission.PUBLIC, Permission.SIGNED_IN, Permission.SIGNING_IN
 @pytest.fixture
 def world(fresh_database, own_keyring, settings) -> World:
     settings.REST_FRAMEWORK = settings.REST_FRAMEWORK | {"DEFAULT_THROTTLE_CLASSES": []}
-    return make_world()
+    made = make_world()
+    number_all()
+    return made
 
 
 def ask(request: doors.Ask) -> tuple[int, int]:
@@ -69,3 +73,24 @@ def test_every_refusal_is_recorded_at_every_door(world):
                 wrong.append(f"{door} by {role}: does not say that {permission} was missing")
 
     assert not wrong, "\n".join(wrong)
+
+
+def test_the_guide_shows_the_list(settings):
+    guide = settings.BASE_DIR / "docs" / "guides" / "what-is-recorded.md"
+
+    assert guide.read_text(encoding="utf-8").endswith(as_tables())
+
+
+def test_an_event_of_the_web_holds_the_clients_address_behind_the_proxy_and_no_forged_one(world, settings):
+    settings.TRUSTED_PROXIES = ["10.0.0.0/8"]
+    client = client_of(world.house.dpo)
+    forged = {"headers": {"X-Forwarded-For": "198.51.100.66, 203.0.113.9, 10.0.0.2"}}
+
+    client.get("/retention/", REMOTE_ADDR="10.0.0.3", **forged)
+    client.get("/retention/", REMOTE_ADDR="192.0.2.4", **forged)
+    client.get("/retention/erasures/", {"state": "none"}, REMOTE_ADDR="192.0.2.5", **forged)
+
+    newest = AuditEvent.objects.order_by("-recorded_at", "-counter")[:3]
+    said = [read_event(event.pk).addenda[0].fields for event in reversed(newest)]
+    assert [fields and fields["address"] for fields in said] == ["203.0.113.9", "192.0.2.4", "192.0.2.5"]
+    assert [event.body["rule"] for event in newest] == ["retention:read"] * 3

@@ -109,6 +109,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
         "run_sequencer",
     ),
     "Prints the public half of the log's key.": ("show_log_key",),
+    "Lists names, versions and counts of keys, nothing of any person.": ("keys list",),
     "Makes the first, empty keyring, before there is a database.": ("create_keyring",),
     "For trials only: prints the codes of the demo's made-up people.": ("demo_codes",),
 }
@@ -117,3 +118,16 @@ COMMANDS: dict[str, tuple[str, ...]] = {
 def reasons(listed: dict[str, tuple[str, ...]]) -> dict[str, str]:
     """Return for each door why it is not recorded."""
     return {door: why for why, doors in listed.items() for door in doors}
+
+
+def as_tables() -> str:
+    """Return the list as the guide shows it."""
+    parts = []
+    for title, listed in (
+        ("Addresses", ROUTES),
+        ("Periodic jobs", TASKS),
+        ("Commands", COMMANDS),
+    ):
+        rows = [f"| {why} | {', '.join(f'`{door}`' for door in doors)} |" for why, doors in listed.items()]
+        parts.append("\n".join([f"### {title}", "", "| why | which |", "| --- | --- |", *rows]))
+    return "\n\n".join(parts) + "\n"
