@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from pathlib import Path
 
 from django.conf import settings
 from django.template.loader import render_to_string
 from django.utils import timezone, translation
 from django.utils.functional import Promise
+from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -24,6 +26,7 @@ from vault import pdf
 from vault.errors import Unavailable, gettext_noop
 from vault.web.words import day, duration, moment_exact, role_name
 
+_STYLE = Path(__file__).with_name("letter.css")
 WHAT_NAMES: dict[What, Promise] = {
     What.PLAYER: gettext_lazy("Opened the player (words and picture of the sound) and played nothing"),
     What.PAGE: gettext_lazy("Opened the page of the call"),
@@ -74,7 +77,7 @@ def statement_html(stated: Statement, *, addressee: str) -> SafeString:
 def statement_pdf(stated: Statement, *, addressee: str) -> bytes:
     """Return the letter as PDF."""
     with translation.override(stated.language):
-        return _print("privacy/statement_letter.html", _of_statement(stated, addressee))
+        return _print(_("Who consulted the recordings of your calls"), statement_html(stated, addressee=addressee))
 
 
 def report_html(report: Report) -> SafeString:
@@ -86,7 +89,7 @@ def report_html(report: Report) -> SafeString:
 def report_pdf(report: Report) -> bytes:
     """Return the report as PDF."""
     with translation.override(report.language):
-        return _print("privacy/breach_letter.html", _of_report(report))
+        return _print(_("Breach report"), report_html(report))
 
 
 def check_can_print() -> None:
@@ -95,12 +98,22 @@ def check_can_print() -> None:
     :raises CannotPrint: if it lacks the libraries.
     """
     if not pdf.can_print():
-        raise CannotPrint(gettext_noop("Pango is missing on this machine; docs/guides/operating.md says how to add it."))
+        raise CannotPrint(
+            gettext_noop("Pango is missing on this machine; docs/guides/operating.md says how to add it.")
+        )
 
 
-def _print(template: str, context: dict[str, object]) -> bytes:
+def _print(title: str, body: SafeString) -> bytes:
+    document = format_html(
+        '<!doctype html>\n<html lang="{}"><head><meta charset="utf-8"><title>{}</title><style>{}</style></head>'
+        "<body>{}</body></html>",
+        translation.get_language(),
+        title,
+        mark_safe(_STYLE.read_text()),  # noqa: S308 - a file of ours
+        body,
+    )
     try:
-        return pdf.print_pdf(render_to_string(template, context))
+        return pdf.print_pdf(document)
     except pdf.NotPrinted as error:
         raise CannotPrint(gettext_noop("Take it as a page or as JSON; tell who runs the vault.")) from error
 

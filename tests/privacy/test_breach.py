@@ -15,8 +15,8 @@ from privacy.breach import Report
 from privacy.consultations import What
 from privacy.periods import Period
 from recordings import playback, search, viewing
-from recordings.tombstones import bury
 from recordings.models import Recording
+from recordings.tombstones import bury
 from tests.privacy.playing import begin, break_off, hear
 from tests.recordings.calls import CUSTOMER_NUMBER, NOW, bring_in, wav
 from tests.trail import events

@@ -28,7 +28,9 @@ def dpo(katrien) -> Client:
 
 def unpacked(pdf: bytes) -> bytes:
     """Return a PDF with its streams inflated."""
-    return b"".join(zlib.decompress(part) for part in re.findall(rb"stream\r?\n(x.*?)\r?\nendstream", pdf, re.DOTALL))
+    return b"".join(
+        zlib.decompress(part) for part in re.findall(rb"stream\r?\n(x.*?)\r?\nendstream", pdf, re.DOTALL)
+    )
 
 
 def test_only_the_dpo_states_and_reports(recording, ines, sander, bram, dpo):
@@ -98,7 +100,9 @@ def test_a_report_comes_in_every_form(recording, ines, dpo):
     hear(begin(recording, ines), ines, 0, 2)
 
     asked = {"who": f"account:{ines.id}", "language": "en"}
-    page, as_pdf, as_csv, as_json = (dpo.post(REPORT, asked | {"act": act}) for act in ("page", "pdf", "csv", "json"))
+    page, as_pdf, as_csv, as_json = (
+        dpo.post(REPORT, asked | {"act": act}) for act in ("page", "pdf", "csv", "json")
+    )
 
     assert "1 recording" in page.content.decode()
     assert as_pdf.content.startswith(b"%PDF-")

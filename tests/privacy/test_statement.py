@@ -6,9 +6,9 @@ import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from random import Random
 from uuid import UUID
 
+import numpy as np
 import psycopg
 import pytest
 from django.db import connection
@@ -20,7 +20,7 @@ from audit.events import Coverage
 from privacy import printed, statement, written
 from privacy.consultations import Consultations, Heard, Seen, What
 from privacy.periods import Period
-from privacy.statement import Asked, GroundTooShort, Statement, StatedRecording
+from privacy.statement import Asked, GroundTooShort, StatedRecording, Statement
 from recordings import playback, ranges, search, viewing
 from recordings.errors import NoSuchRecording
 from recordings.models import Recording
@@ -44,14 +44,14 @@ def state(actor, asked=ABOUT, *, now=NOW) -> Statement:
 
 
 def test_a_statement_says_every_second_that_was_sent_and_no_other(north, exchange, ines, katrien):
-    chance = Random(20261122)  # noqa: S311 - not for a secret
+    chance = np.random.default_rng(20261122)
     recording = bring_in(exchange, audio=wav(150))
     others = bring_in(exchange, audio=wav(90), said=document(parties=_somebody_else()))
     expected = []
     for minute in range(6):
         now = NOW + timedelta(hours=minute)
         token = begin(recording, ines, now=now)
-        parts = [sorted(chance.choices(range(0, 150_000, 125), k=2)) for _ in range(5)]
+        parts = [sorted(125 * int(at) for at in chance.integers(0, 1_200, 2)) for _ in range(5)]
         for from_ms, to_ms in parts:
             if from_ms < to_ms:
                 hear(token, ines, from_ms / 1000, min(to_ms, from_ms + 60_000) / 1000, now=now)
@@ -101,7 +101,9 @@ def test_looks_and_searches_stand_apart_and_refusals_are_only_counted(recording,
 
 def test_a_period_takes_what_lies_in_it(recording, ines, katrien):
     for days in (0, 2, 4):
-        hear(begin(recording, ines, now=NOW + timedelta(days=days)), ines, 0, 1, now=NOW + timedelta(days=days))
+        hear(
+            begin(recording, ines, now=NOW + timedelta(days=days)), ines, 0, 1, now=NOW + timedelta(days=days)
+        )
     period = Period(NOW + timedelta(days=1), NOW + timedelta(days=3))
 
     stated = state(katrien, replace(ABOUT, period=period), now=NOW + timedelta(days=5))
@@ -167,7 +169,9 @@ def test_who_asks_about_nobody_gets_no_statement(recording, katrien):
 
 def test_more_recordings_and_more_events_cost_no_more_queries(north, exchange, ines, katrien):
     def queries() -> int:
-        with CaptureQueriesContext(connection, ) as captured:
+        with CaptureQueriesContext(
+            connection,
+        ) as captured:
             state(katrien)
         return len(captured)
 
