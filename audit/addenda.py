@@ -11,7 +11,8 @@ from datetime import UTC, datetime, timedelta
 from django.utils.translation import gettext as _
 
 from audit import subjects
-from audit.actions import Action
+from audit.actions import Action, Outcome
+from audit.events import promised as promised_by
 from audit.models import Addendum, AuditEvent, Leaf, SubjectKey
 
 # How long another process may have sealed with a key that it had in memory when the subject was forgotten.
@@ -42,11 +43,16 @@ def check_addenda(
     :param removed_months: the months that were removed from the trail, whose keys went with them.
     """
     promised = [
-        _Promised(index, event.occurred_at, bytes.fromhex(one["sha256"]), one["subject"])
+        _Promised(index, event.occurred_at, digest, subject)
         for index, event in events
-        for one in event.body.get("addenda", ())
+        for digest, subject in promised_by(event)
     ]
-    expected = [one for one in promised if one.month not in removed_months]
+    lost = _lost_with_a_database()
+    expected = [
+        one
+        for one in promised
+        if one.month not in removed_months and not any(one.index in span for span in lost)
+    ]
     rows = _rows(event for _index, event in events)
     there = set(
         SubjectKey.objects.filter(id__in={row.key_id for row in rows.values()}).values_list("id", flat=True)
@@ -102,6 +108,13 @@ def _forgotten(blank: Sequence[_Promised]) -> Mapping[str, list[tuple[float, dat
         place = places.get(event.id, float("inf"))
         told[f"{event.target_kind}:{event.target_id}"].append((place, event.occurred_at))
     return told
+
+
+def _lost_with_a_database() -> list[range]:
+    """Return which events came back from a locked copy, which holds no addenda."""
+    found = AuditEvent.objects.filter(action=Action.TRAIL_REIMPORTED.value, outcome=Outcome.DONE.value)
+    facts = [event.body.get("facts", {}) for event in found]
+    return [range(told["first"], told["last"] + 1) for told in facts if {"first", "last"} <= told.keys()]
 
 
 def _named(one: _Promised) -> dict[str, object]:

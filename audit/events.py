@@ -289,7 +289,7 @@ def tell(events: Iterable[AuditEvent]) -> list[Told]:
     sealed = {bytes(row.digest): row for row in Addendum.objects.filter(event_id__in=told)}
     keys = subjects.open_keys(row.key_id for row in sealed.values())
     for one in told.values():
-        for digest, subject in _promised(one.event):
+        for digest, subject in promised(one.event):
             row = sealed.get(digest)
             key = keys.get(row.key_id) if row else None
             raw = subjects.open_sealed(key, bytes(row.sealed), digest) if row and key else None
@@ -312,7 +312,7 @@ def _ways_to_trace(trace: Traces, most: int | None) -> list[Q]:
     return [listed, Q(target_id__in=trace.targets)] if trace.targets else [listed]
 
 
-def _promised(event: AuditEvent) -> list[tuple[bytes, str]]:
+def promised(event: AuditEvent) -> list[tuple[bytes, str]]:
     """Return digest and subject of each addendum of an event; none where somebody damaged the entry."""
     try:
         return [

@@ -10,6 +10,7 @@ from django import forms
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from audit.actor import Actor
 from privacy.breach import Suspect, find_suspect
 from privacy.periods import Period
 from privacy.statement import LANGUAGES, LONGEST_GROUND, SHORTEST_GROUND, Asked
@@ -90,10 +91,10 @@ class StatementForm(PeriodForm):
             )
         return ground
 
-    def asked(self, format: str) -> Asked:
+    def asked(self, format: str, actor: Actor) -> Asked:
         """Return what is asked for."""
         given = self.cleaned_data
-        column = "number" if sought.is_number(given["wanted"]) else "reference"
+        column = sought.column_of(given["wanted"], actor=actor)
         return Asked(
             **{column: given["wanted"]},
             period=self.period(),

@@ -93,7 +93,8 @@ def _state(request: HttpRequest, act: str) -> HttpResponse:
         return render(request, "privacy/who_listened.html", asked, status=400)
     if act == "pdf":
         printed.check_can_print()
-    stated = statement.make_statement(options.asked(act), actor=actor_of(request), now=clock.now())
+    actor = actor_of(request)
+    stated = statement.make_statement(options.asked(act, actor), actor=actor, now=clock.now())
     addressee = options.cleaned_data["addressee"]
     if act == "pdf":
         return _file(printed.statement_pdf(stated, addressee=addressee), "statement", act)

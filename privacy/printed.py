@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from pathlib import Path
 
 from django.conf import settings
 from django.template.loader import render_to_string
 from django.utils import timezone, translation
 from django.utils.functional import Promise
+from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from audit import wording as trail_wording
-from privacy.breach import Report
+from privacy.breach import Report, Taken
 from privacy.consultations import Heard, Seen, Stretch, What
+from privacy.periods import Period
 from privacy.statement import Statement
 from recordings.models import Purpose
 from recordings.wording import purpose_name
@@ -24,6 +26,7 @@ from vault import pdf
 from vault.errors import Unavailable, gettext_noop
 from vault.web.words import day, duration, moment_exact, role_name
 
+_STYLE = Path(__file__).with_name("letter.css")
 WHAT_NAMES: dict[What, Promise] = {
     What.PLAYER: gettext_lazy("Opened the player (words and picture of the sound) and played nothing"),
     What.PAGE: gettext_lazy("Opened the page of the call"),
@@ -74,7 +77,9 @@ def statement_html(stated: Statement, *, addressee: str) -> SafeString:
 def statement_pdf(stated: Statement, *, addressee: str) -> bytes:
     """Return the letter as PDF."""
     with translation.override(stated.language):
-        return _print("privacy/statement_letter.html", _of_statement(stated, addressee))
+        return _print(
+            _("Who consulted the recordings of your calls"), statement_html(stated, addressee=addressee)
+        )
 
 
 def report_html(report: Report) -> SafeString:
@@ -86,7 +91,7 @@ def report_html(report: Report) -> SafeString:
 def report_pdf(report: Report) -> bytes:
     """Return the report as PDF."""
     with translation.override(report.language):
-        return _print("privacy/breach_letter.html", _of_report(report))
+        return _print(_("Breach report"), report_html(report))
 
 
 def check_can_print() -> None:
@@ -100,73 +105,64 @@ def check_can_print() -> None:
         )
 
 
-def _print(template: str, context: dict[str, object]) -> bytes:
+def _print(title: str, body: SafeString) -> bytes:
+    document = format_html(
+        '<!doctype html>\n<html lang="{}"><head><meta charset="utf-8"><title>{}</title><style>{}</style></head>'
+        "<body>{}</body></html>",
+        translation.get_language(),
+        title,
+        mark_safe(_STYLE.read_text()),  # noqa: S308 - a file of ours
+        body,
+    )
     try:
-        return pdf.print_pdf(render_to_string(template, context))
+        return pdf.print_pdf(document)
     except pdf.NotPrinted as error:
         raise CannotPrint(gettext_noop("Take it as a page or as JSON; tell who runs the vault.")) from error
 
 
 def _of_statement(stated: Statement, addressee: str) -> dict[str, object]:
-    names, numbers = _purposes(), stated.numbers
     return {
         "stated": stated,
         "addressee": addressee.strip(),
-        "language": stated.language,
-        "controller": settings.ORGANISATION,
-        "zone": timezone.get_current_timezone_name(),
-        "period": _period(stated.period.since, stated.period.until),
-        "covered_since": day(stated.coverage.since) if stated.coverage.since else "",
-        "removed_months": ", ".join(stated.coverage.removed_months),
         "recordings": [
             (recording.no, moment_exact(recording.started_at), duration(recording.duration_ms or 0))
             for recording in stated.recordings
         ],
-        "heard": [
-            _heard(one, numbers[one.recording_id], names, named=stated.with_names)
-            for one in stated.consultations.heard
-        ],
-        "seen": [
-            _seen(one, numbers[one.recording_id], named=stated.with_names)
-            for one in stated.consultations.seen
-        ],
-        "total_sent": _length(sum(one.sent_ms for one in stated.consultations.heard)),
-        "total_possibly": sum(one.possibly_sent_ms for one in stated.consultations.heard),
         "searches": [(_role(role), count) for role, count in stated.searches],
+        **_of_either(stated, named=stated.with_names),
     }
 
 
 def _of_report(report: Report) -> dict[str, object]:
-    names, numbers = _purposes(), report.numbers
-    taken = [
-        (
-            moment_exact(one.at),
-            str(trail_wording.say(one.action, "done").pattern).replace(
-                "{what}", str(trail_wording.TARGETS.get(one.target_kind, one.target_kind))
-            ),
-            one.target_id,
-            one.events,
-        )
-        for one in report.taken
-    ]
     return {
         "report": report,
-        "language": report.language,
-        "controller": settings.ORGANISATION,
-        "zone": timezone.get_current_timezone_name(),
-        "period": _period(report.period.since, report.period.until),
-        "covered_since": day(report.coverage.since) if report.coverage.since else "",
-        "removed_months": ", ".join(report.coverage.removed_months),
         "recordings": [
             (one.no, one.id, moment_exact(one.started_at) if one.started_at else "–", one.is_erased)
             for one in report.recordings
         ],
-        "heard": [
-            _heard(one, numbers[one.recording_id], names, named=False) for one in report.consultations.heard
-        ],
-        "seen": [_seen(one, numbers[one.recording_id], named=False) for one in report.consultations.seen],
-        "taken": taken,
+        "taken": [(moment_exact(one.at), _act(one), one.target_id, one.events) for one in report.taken],
+        **_of_either(report, named=False),
     }
+
+
+def _of_either(told: Statement | Report, *, named: bool) -> dict[str, object]:
+    names, numbers, done = _purposes(), told.numbers, told.consultations
+    return {
+        "controller": settings.ORGANISATION,
+        "zone": timezone.get_current_timezone_name(),
+        "period": _period(told.period),
+        "covered_since": day(told.coverage.since) if told.coverage.since else "",
+        "removed_months": ", ".join(told.coverage.removed_months),
+        "heard": [_heard(one, numbers[one.recording_id], names, named=named) for one in done.heard],
+        "seen": [_seen(one, numbers[one.recording_id], named=named) for one in done.seen],
+        "total_sent": _length(sum(one.sent_ms for one in done.heard)),
+        "total_possibly": _length(sum(one.possibly_sent_ms for one in done.heard)),
+    }
+
+
+def _act(one: Taken) -> str:
+    target = str(trail_wording.TARGETS.get(one.target_kind, one.target_kind))
+    return trail_wording.say(one.action, "done").pattern.replace("{what}", target)
 
 
 def _heard(one: Heard, no: int, names: dict[str, str], *, named: bool) -> HeardLine:
@@ -220,14 +216,13 @@ def _length(milliseconds: int) -> str:
     return _("%(seconds)s s") % {"seconds": f"{milliseconds / 1000:.3f}".rstrip("0").rstrip(".")}
 
 
-def _period(since: object, until: object) -> str:
-    words = {"since": _day(since), "until": _day(until)}
-    if since and until:
+def _period(period: Period) -> str:
+    words = {
+        "since": moment_exact(period.since) if period.since else "",
+        "until": moment_exact(period.until) if period.until else "",
+    }
+    if period.since and period.until:
         return _("from %(since)s until %(until)s") % words
-    if since:
+    if period.since:
         return _("from %(since)s") % words
-    return _("until %(until)s") % words if until else _("all that the trail holds")
-
-
-def _day(at: object) -> str:
-    return day(at) if isinstance(at, date) else ""
+    return _("until %(until)s") % words if period.until else _("all that the trail holds")

@@ -77,6 +77,15 @@ def is_number(text: str) -> bool:
     return normal is not None and normal.kind is not NumberKind.SHORT
 
 
+def column_of(text: str, *, actor: Actor) -> str:
+    """Say as what a text is looked for: bare digits that are on no call within reach as a number are a reference."""
+    if not is_number(text):
+        return "reference"
+    if text.strip().isdecimal() and not by_number(text).recordings(actor).exists():
+        return "reference"
+    return "number"
+
+
 def live_months() -> list[str]:
     """Return the months whose keys are in use, by hopping along the index from one to the next."""
     with connection.cursor() as cursor:

@@ -57,6 +57,8 @@ def addresses(home: house.House, call: Recording, quarantined: Recording) -> lis
         ("/keys/", home.administrator),
         (f"/keys/audio-{call.key_month}/", home.administrator),
         ("/approvals/", home.dpo),
+        ("/privacy/who-listened/", home.dpo),
+        ("/privacy/breach-report/", home.dpo),
     ]
 
 

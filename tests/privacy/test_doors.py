@@ -12,7 +12,7 @@ from audit.actions import Action
 from recordings import playback
 from tests.people import client_of
 from tests.privacy.playing import begin, hear
-from tests.recordings.calls import CUSTOMER_NUMBER, NOW
+from tests.recordings.calls import CUSTOMER_NUMBER, NOW, bring_in, document
 from tests.trail import events
 from vault.access.models import User
 
@@ -70,6 +70,16 @@ def test_the_letter_is_printed_in_the_language_of_who_asked(recording, dpo, lang
     assert answer.content.startswith(b"%PDF-")
     assert f"/Lang ({language})".encode() in unpacked(answer.content)
     assert events(Action.STATEMENT_MADE)[-1].body["facts"]["language"] == language
+
+
+def test_digits_that_are_a_reference_are_stated_as_the_reference_they_were_found_as(north, exchange, dpo):
+    (agent, customer) = document()["parties"]
+    bring_in(exchange, said=document(parties=[agent, customer | {"reference": "0201234567"}]))
+
+    answer = dpo.post(PAGE, {"wanted": "0201234567", "language": "en", "act": "json"}).json()
+
+    assert answer["about"]["field"] == "reference"
+    assert len(answer["recordings"]) == 1
 
 
 def test_names_without_a_ground_are_sent_back(recording, dpo):

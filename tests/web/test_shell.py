@@ -19,6 +19,8 @@ SEEN = {
         "Retention",
         "Legal holds",
         "Audit trail",
+        "Who listened",
+        "Breach report",
         "People",
         "Teams",
         "Keys",
