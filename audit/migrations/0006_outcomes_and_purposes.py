@@ -15,6 +15,6 @@ DROP INDEX audit_event_by_purpose;
 class Migration(migrations.Migration):
     """Add the indexes; each partition gets its own."""
 
-    dependencies = [("audit", "0020_anchor_places")]
+    dependencies = [("audit", "0005_months_go")]
 
     operations = [migrations.RunSQL(MAKE, DROP)]

@@ -117,6 +117,6 @@ DROP FUNCTION audit_remove_month(text, uuid);
 
 
 class Migration(migrations.Migration):
-    dependencies = [("audit", "0003_months_lookups_checks"), ("kms", "0003_trail_keys_end")]
+    dependencies = [("audit", "0004_anchor_places"), ("kms", "0003_trail_keys_end")]
 
     operations = [migrations.RunSQL(REMOVE_MONTH + KEYS_STAY_SO_LONG, BACK)]
