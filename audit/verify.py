@@ -31,6 +31,7 @@ from array import array
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO, NoReturn, TextIO, cast
@@ -71,7 +72,7 @@ _MOST_STRAY_LINES = 10_000
 _MOST_CHARACTERS = 20_000
 
 # The events that explain why something else is missing; every other one may pass unparsed.
-READ_WHOLE = frozenset({"trail.forgotten", "trail.reimported"})
+READ_WHOLE = frozenset({"trail.forgotten", "trail.month_removed", "trail.reimported"})
 
 # What people and other programs read; nothing here is checked by them, and they are not checked.
 READING_COPIES = frozenset({"nen7513.jsonl", "ocsf.jsonl", "report.pdf"})
@@ -505,6 +506,10 @@ class Tiles:
                 hashes = self.get(level, number)
                 if hashes is None:
                     return None
+                if level == 0 and self.width(0, number) == _WIDTH:
+                    above = self.get(1, number // _WIDTH)
+                    if above is None or above[number % _WIDTH] != root_of(hashes):
+                        raise Broken(f"{tile_path(0, number)} does not match the level above")
                 root = _fold(hashes[:width], root)
             level, count = level + 1, number
         return sha256(b"").digest() if root is None else root
@@ -671,8 +676,9 @@ class _Export:
         self.tiles = Tiles(0, lambda _: None)
         self.trusted_tiles = True
         self.tiles_seen: set[int] = set()
-        self.forgotten: set[str] = set()
-        self.missing: dict[str, array[int]] = {}
+        self.forgotten: dict[str, tuple[int, str]] = {}
+        self.missing: dict[tuple[str, str], _Missing] = {}
+        self.gaps = _Gaps()
         self.reimported: list[tuple[int, int]] = []
         self.withheld = 0
 
@@ -683,6 +689,7 @@ class _Export:
             return
         self._check_upper_tiles()
         self._check_entries()
+        self.gaps.explain(self.findings)
         self._check_other_tiles()
         self._check_addenda_are_explained()
         self._check_known_checkpoints()
@@ -899,9 +906,11 @@ class _Export:
 
     def _check_addenda_are_explained(self) -> None:
         lost = 0
-        for subject, indexes in sorted(self.missing.items(), key=lambda item: item[1][:1]):
-            if subject in self.forgotten:
+        months = {removal["month"] for _, removal in self.gaps.removals}
+        for (subject, month), missing in sorted(self.missing.items(), key=lambda item: item[1].indexes[:1]):
+            if month in months:
                 continue
+            indexes = missing.not_forgotten(self.forgotten.get(subject))
             unexplained = [n for n in indexes if not any(low <= n <= high for low, high in self.reimported)]
             lost += len(indexes) - len(unexplained)
             if unexplained:
@@ -992,6 +1001,90 @@ class _Roots:
         return _fold(row, right) or sha256(b"").digest()
 
 
+@dataclass
+class _Missing:
+    """The records of one month that lack their addendum about one subject, and the moment of the last."""
+
+    indexes: array[int] = field(default_factory=lambda: array("Q"))
+    at: str = ""
+
+    def add(self, index: int, at: str) -> None:
+        """Note one; they come in order."""
+        self.indexes.append(index)
+        self.at = at
+
+    def not_forgotten(self, forgotten: tuple[int, str] | None) -> list[int]:
+        """Return those that came after their subject was last forgotten, and more than the minute that may be."""
+        if forgotten is None:
+            return list(self.indexes)
+        later = [index for index in self.indexes if index > forgotten[0]]
+        if not later:
+            return []
+        moments = [datetime.strptime(moment, "%Y-%m-%dT%H:%M:%S.%fZ") for moment in (self.at, forgotten[1])]  # noqa: DTZ007 - both in UTC
+        return later if moments[0] > moments[1] + timedelta(minutes=1) else []
+
+
+class _Gaps:
+    """What is missing, held against the months that the vault says it has removed."""
+
+    def __init__(self) -> None:
+        self.missing: list[tuple[int, int]] = []
+        self.beginnings: list[tuple[int, str, int]] = []
+        self.removals: list[tuple[int, dict[str, Any]]] = []
+
+    def add_removal(self, index: int, entry: dict[str, Any]) -> None:
+        """Take up what an event says was removed, unless it cannot rightly say so."""
+        facts = entry["facts"]
+        numbers = [facts[name] for name in ("first", "last", "events", "writers", "numbers")]
+        if not re.fullmatch(r"\d{4}-(0[1-9]|1[0-2])", facts["month"], re.ASCII):
+            return
+        year, month = divmod(int(facts["month"][:4]) * 12 + int(facts["month"][5:]) - 1 + 13, 12)
+        is_over = f"{year:04}-{month + 1:02}" <= entry["at"]
+        is_number = all(type(number) is int and number >= 0 for number in numbers)
+        if entry["outcome"] == "done" and is_over and is_number and numbers[0] <= numbers[1] < index:
+            self.removals.append((index, facts))
+
+    def explain(self, findings: Findings) -> None:
+        """Name everything that no removed month explains, and note those that do."""
+        stretches: list[list[int]] = []
+        for first, last, events in sorted((r["first"], r["last"], r["events"]) for _, r in self.removals):
+            if stretches and first <= stretches[-1][1]:
+                stretches[-1][1:] = [max(last, stretches[-1][1]), stretches[-1][2] + events]
+            else:
+                stretches.append([first, last, events])
+        unexplained = list(self.missing)
+        for first, last, events in stretches:
+            rest: list[tuple[int, int]] = []
+            count = 0
+            for start, end in unexplained:
+                begins, ends = max(start, first), min(end, last)
+                if begins > ends:
+                    rest.append((start, end))
+                    continue
+                count += ends - begins + 1
+                rest += [(start, begins - 1)] * (start < begins) + [(ends + 1, end)] * (ends < end)
+            if count == events:
+                unexplained = rest
+        for start, end in unexplained:
+            findings.add(
+                "GAP",
+                f"record {start} is missing" if start == end else f"records {start} to {end} are missing",
+            )
+        went_on = max(
+            ((r["month"], r["writers"], r["numbers"]) for _, r in self.removals), default=("", 0, 0)
+        )[1:]
+        if (len(self.beginnings), sum(counter - 1 for *_, counter in self.beginnings)) != went_on:
+            for index, writer, counter in self.beginnings:
+                findings.add_record(
+                    "GAP", index, f"follows on number 0 of writer {writer} with number {counter}"
+                )
+        for index, removal in self.removals:
+            findings.notes.append(
+                f"{removal['events']} of the records {removal['first']} to {removal['last']} ({removal['month']}) were"
+                f" removed when their time was over, as record {index} says."
+            )
+
+
 class _Reader:
     """Reads records one by one: their form, their order, their writers' counters, their addenda."""
 
@@ -1011,7 +1104,7 @@ class _Reader:
         self._addenda = export.package.lines("addenda.jsonl") if has_addenda else iter(())
         # The addenda that come next, and what records promised since the last that was there.
         self._ahead: deque[tuple[str, bytes]] = deque()
-        self._absent: deque[tuple[int, str]] = deque(maxlen=4096)
+        self._absent: deque[tuple[int, str, str]] = deque(maxlen=4096)
         self._look_ahead()
 
     def read(self, line: bytes, expected: int) -> Record | None:
@@ -1019,7 +1112,7 @@ class _Reader:
         matched = None if self._parses_all else self._forms.match(line)
         if matched is None:
             return self._read_slowly(line, expected)
-        actor, *promised, counter, writer, place = matched.groups()
+        actor, *promised, at, counter, writer, place = matched.groups()
         raw = line[9 : matched.start(matched.re.groups) - 9]
         index = int(place)
         if index != expected or index >= self._size:
@@ -1027,7 +1120,8 @@ class _Reader:
         self._check_counter(index, writer, int(counter))
         if promised:
             words = [str(word, "ascii") for word in promised]
-            self._check_addenda(index, str(actor, "ascii"), list(zip(words[::2], words[1::2], strict=True)))
+            pairs = list(zip(words[::2], words[1::2], strict=True))
+            self._check_addenda(index, str(actor, "ascii"), str(at, "ascii"), pairs)
         return index, {}, sha256(b"\x00" + raw).digest(), {}
 
     def _read_slowly(self, line: bytes, expected: int) -> Record | None:
@@ -1049,7 +1143,7 @@ class _Reader:
             if entry["action"] in READ_WHOLE:
                 self._note_what_it_explains(index, entry)
             promised = [(part["sha256"], part["subject"]) for part in entry.get("addenda", ())]
-            names = self._check_addenda(index, entry["actor"].get("id", ""), promised)
+            names = self._check_addenda(index, entry["actor"].get("id", ""), entry["at"], promised)
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             self._findings.add_record("UNREADABLE", index, "is not an event")
             entry, names = {}, {}
@@ -1063,7 +1157,10 @@ class _Reader:
     def _note_what_it_explains(self, index: int, entry: dict[str, Any]) -> None:
         """Keep what an event of READ_WHOLE says about others, so that what is missing there is explained."""
         if entry["action"] == "trail.forgotten":
-            self._export.forgotten.add(f"{entry['target']['kind']}:{entry['target']['id']}")
+            target = entry["target"]
+            self._export.forgotten[f"{target['kind']}:{target['id']}"] = (index, entry["at"])
+        elif entry["action"] == "trail.month_removed":
+            self._export.gaps.add_removal(index, entry)
         elif entry["action"] == "trail.reimported":
             facts = entry["facts"]
             # It speaks of what stands before it: nobody may explain away what comes later.
@@ -1073,10 +1170,7 @@ class _Reader:
         if index < expected:
             self._findings.add_record("DUPLICATE", index, "stands twice or out of order")
         elif index > expected and self._is_whole:
-            which = (
-                f"record {expected} is" if index == expected + 1 else f"records {expected} to {index - 1} are"
-            )
-            self._findings.add("GAP", f"{which} missing")
+            self._export.gaps.missing.append((expected, index - 1))
         if index >= self._size:
             self._findings.add_record("INSERTED", index, "lies beyond the checkpoint")
 
@@ -1088,12 +1182,16 @@ class _Reader:
         name = writer.decode()
         if counter <= before:
             self._findings.add_record("DUPLICATE", index, f"repeats number {counter} of writer {name}")
+        elif self._is_whole and before == 0:
+            self._export.gaps.beginnings.append((index, name, counter))
         elif self._is_whole:
             self._findings.add_record(
                 "GAP", index, f"follows on number {before} of writer {name} with number {counter}"
             )
 
-    def _check_addenda(self, index: int, actor: str, promised: list[tuple[str, str]]) -> dict[str, str]:
+    def _check_addenda(
+        self, index: int, actor: str, at: str, promised: list[tuple[str, str]]
+    ) -> dict[str, str]:
         """Check what a record promises (digest and subject of each); return the words about its actor."""
         names: dict[str, str] = {}
         for digest, subject in promised:
@@ -1109,8 +1207,8 @@ class _Reader:
             elif subject.partition(":")[0] in self._withheld:
                 self._export.withheld += 1
             else:
-                self._export.missing.setdefault(subject, array("Q")).append(index)
-                self._absent.append((index, subject))
+                self._export.missing.setdefault((subject, at[:7]), _Missing()).add(index, at)
+                self._absent.append((index, subject, at))
         return names
 
     def _take(self, digest: str) -> bytes | None:
@@ -1134,10 +1232,10 @@ class _Reader:
     def _name_altered(self, line: bytes) -> bool:
         """Name the record whose addendum this was, by its subject; return whether there is one."""
         about = _subject_of(line)
-        for index, subject in self._absent:
+        for index, subject, at in self._absent:
             if about in (None, subject):
-                self._absent.remove((index, subject))
-                self._export.missing[subject].remove(index)
+                self._absent.remove((index, subject, at))
+                self._export.missing[subject, at[:7]].indexes.remove(index)
                 self._findings.add_record(
                     "ADDENDUM ALTERED", index, "has an addendum that is not what was hashed"
                 )
@@ -1164,7 +1262,7 @@ class _Forms:
         self._count = 0
 
     def match(self, line: bytes) -> re.Match[bytes] | None:
-        """Return the match of a record; its groups are actor, addenda, counter, writer, index."""
+        """Return the match of a record; its groups are actor, addenda, at, counter, writer, index."""
         forms = self._known.get(line[: line.find(b'"actor"')])
         if forms is None or len(line) > _LONGEST_ENTRY:
             return None
@@ -1185,8 +1283,8 @@ class _Forms:
             pattern = _form(entry, "", captured)
         except _NoForm:
             return
-        addenda = ["addenda.sha256", "addenda.subject"] * ((len(captured) - 3) // 2)
-        if captured == ["actor.id", *addenda, "counter", "writer"]:
+        addenda = ["addenda.sha256", "addenda.subject"] * ((len(captured) - 4) // 2)
+        if captured == ["actor.id", *addenda, "at", "counter", "writer"]:
             form = re.compile(rb'\{"entry":' + pattern + b',"index":(' + _PLAIN_NUMBER + rb")\}\n")
             self._known.setdefault(start, []).append(form)
             self._count += 1
@@ -1195,7 +1293,7 @@ class _Forms:
 _FORMS_TRIED, _FORMS_KEPT = 16, 4096
 _PLAIN_TEXT = rb"[ !#-\[\]-~]*"
 _PLAIN_NUMBER = rb"(?:0|[1-9][0-9]{0,14})"
-_CAPTURED = frozenset({"actor.id", "addenda.sha256", "addenda.subject", "counter", "writer"})
+_CAPTURED = frozenset({"actor.id", "addenda.sha256", "addenda.subject", "at", "counter", "writer"})
 
 
 class _NoForm(Exception):

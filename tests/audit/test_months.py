@@ -231,7 +231,7 @@ def test_a_month_that_is_not_anchored_stays_where_there_are_anchors(fresh_databa
     write_history(fresh_database, ines)
     with connection.cursor() as cursor:
         cursor.execute(
-            "INSERT INTO audit_anchor (size, kind, evidence, anchored_at) VALUES (3, 'mail', '', now())"
+            "INSERT INTO audit_anchor (size, kind, place, evidence, anchored_at) VALUES (3, 'mail', '', '', now())"
         )
 
     assert remove_due() == 0
