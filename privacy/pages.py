@@ -17,6 +17,7 @@ from recordings.sought import NothingToSearchFor
 from vault import clock
 from vault.access.callers import actor_of
 from vault.access.gate import requires
+from vault.access.reading import record_page
 from vault.permissions import Permission
 
 STATE, REPORT = Permission.CONSULTATIONS_STATE, Permission.BREACH_REPORT
@@ -60,6 +61,7 @@ def who_listened(request: HttpRequest) -> HttpResponse:
 def breach_report(request: HttpRequest) -> HttpResponse:
     """Report everything that was sent or shown to an account, a token or a session."""
     if request.method != "POST":
+        record_page(request)  # the form names everybody who has an account
         return render(request, "privacy/breach.html", {"form": BreachForm(initial={"language": _language()})})
     form = BreachForm(request.POST)
     if not form.is_valid():

@@ -16,6 +16,8 @@ from django.core import mail
 from django.test import Client
 from django.urls import get_resolver, reverse
 
+from audit import checks
+from audit.actor import Actor
 from recordings import key_work
 from recordings.models import KeyWork, KeyWorkKind
 from retention import holds
@@ -226,7 +228,35 @@ def _carry_out(world: World) -> Ask:
 
 # The trail
 
-form("audit:check POST", DPO)
+form("privacy:who-listened POST", DPO, wanted=calls.CUSTOMER_NUMBER, language="en", act="page")
+form(
+    "privacy:breach-report POST",
+    DPO,
+    who=lambda world: f"account:{world.somebody().pk}",
+    language="en",
+    act="page",
+)
+form("privacy-api:statements POST", DPO, number=calls.CUSTOMER_NUMBER)
+form("privacy-api:breach-reports POST", DPO, kind="account", id=lambda world: world.somebody().pk)
+
+
+def _asked_check() -> Any:
+    checks.run_waiting(now=clock.now())  # what an earlier door has asked for
+    return checks.request_check(actor=Actor.system("test"), now=clock.now()).pk
+
+
+@door("audit:check POST")
+def _check_again(world: World) -> Ask:
+    checks.run_waiting(now=clock.now())
+    return lambda: world.client(DPO).post(reverse("audit:check"))
+
+
+@door("audit-api:checks POST")
+def _check_again_by_api(world: World) -> Ask:
+    checks.run_waiting(now=clock.now())
+    return lambda: world.client(DPO).post(reverse("audit-api:checks"))
+
+
 form("audit:order POST", DPO, format="jsonl")
 form("audit:fetch POST", DPO, lambda world: world.package().pk)
 form("audit-api:exports POST", DPO, format="jsonl")
@@ -363,6 +393,7 @@ def _read(name: str, about: Callable[[World], Any]) -> None:
 
 
 _read("audit-api:export GET", lambda world: world.package().pk)
+_read("audit-api:check GET", lambda world: _asked_check())
 _read("keys:key GET", lambda world: world.key())
 _read("retention:hold-release GET", lambda world: world.hold(holds.freeze).pk)
 _read("retention-api:erasure GET", lambda world: world.erased().pk)

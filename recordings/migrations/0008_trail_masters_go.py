@@ -60,6 +60,10 @@ $body$;
 
 
 class Migration(migrations.Migration):
-    dependencies = [("recordings", "0007_exact_stretches"), ("audit", "0005_months_go"), ("kms", "0003_trail_keys_end")]
+    dependencies = [
+        ("recordings", "0007_exact_stretches"),
+        ("audit", "0005_months_go"),
+        ("kms", "0003_trail_keys_end"),
+    ]
 
     operations = [migrations.RunSQL(FREE_WITH_THE_MONTH, BEFORE)]

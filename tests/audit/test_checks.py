@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import struct
 from datetime import timedelta
 from uuid import uuid4
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from django.urls import reverse
 
 from audit import check, checkpoints, checks
@@ -18,6 +22,16 @@ from vault import clock
 from vault.access.roles import Role
 
 HOUSE = Actor.system("test")
+WITNESS = "witness.example/one"
+COSIGNER = Ed25519PrivateKey.generate()
+_PUBLIC = b"\x04" + COSIGNER.public_key().public_bytes_raw()
+KEY_ID = hashlib.sha256(WITNESS.encode() + b"\n" + _PUBLIC).digest()[:4]
+
+
+@pytest.fixture(autouse=True)
+def _witness(settings) -> None:
+    key = f"{WITNESS}+{KEY_ID.hex()}+{base64.b64encode(_PUBLIC).decode()}"
+    settings.WITNESSES = [f"{key} https://witness.example"]
 
 
 @pytest.fixture
@@ -28,7 +42,13 @@ def trail_of_three(fresh_database) -> None:
 
 
 def anchor(size: int, note: str) -> None:
-    Anchor.objects.create(size=size, kind="witness", evidence=note.encode(), anchored_at=NOW)
+    """Keep a cosignature of a witness that the settings name over this checkpoint."""
+    text = note[: note.rindex("\n\n") + 1]
+    moment = struct.pack(">Q", 1_764_000_000)
+    message = b"cosignature/v1\ntime 1764000000\n" + text.encode()
+    signature = base64.b64encode(KEY_ID + moment + COSIGNER.sign(message)).decode()
+    line = f"\N{EM DASH} {WITNESS} {signature}\n"
+    Anchor.objects.create(size=size, kind="witness", place=WITNESS, evidence=line.encode(), anchored_at=NOW)
 
 
 def test_a_check_that_is_asked_for_twice_is_done_once(trail_of_three):
@@ -100,7 +120,7 @@ def test_an_empty_trail_is_not_checked_by_itself(fresh_database):
 
 def test_a_trail_that_leads_to_its_anchors_is_whole(trail_of_three):
     anchor(3, checkpoints.newest().note)
-    anchor(3, "something that another kind of anchor keeps")
+    Anchor.objects.create(size=3, kind="mail", evidence=b"the id of a message", anchored_at=NOW)
     for _ in range(2):
         record(HOUSE)
     sequence()
@@ -120,7 +140,7 @@ def test_a_history_rewritten_and_signed_again_does_not_lead_to_its_anchor(trail_
 
     findings = check.check_trail(actor=HOUSE, now=NOW).findings
 
-    assert "The events do not lead to the root that was anchored (witness) at 3 events." in findings
+    assert f"The events do not lead to what the witness {WITNESS} cosigned at 3 events." in findings
 
 
 def test_an_anchor_that_reaches_further_than_the_trail_is_a_finding(trail_of_three):
@@ -131,13 +151,13 @@ def test_an_anchor_that_reaches_further_than_the_trail_is_a_finding(trail_of_thr
     assert finding == "An anchor (witness) covers 900 events, and the newest checkpoint 3."
 
 
-def test_an_anchor_that_the_log_never_signed_is_a_finding(trail_of_three):
+def test_a_cosignature_over_something_else_is_a_finding(trail_of_three):
     note = checkpoints.newest().note
-    anchor(2, note[:-8] + "AAAA" + note[-4:])
+    anchor(2, note)
 
     (finding,) = check.check_trail(actor=HOUSE, now=NOW).findings
 
-    assert finding == "The anchor (witness) of 2 events does not bear the log's signature."
+    assert finding == f"The events do not lead to what the witness {WITNESS} cosigned at 2 events."
 
 
 def test_the_api_asks_for_a_check_and_tells_its_result(trail_of_three):

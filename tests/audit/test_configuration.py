@@ -29,6 +29,7 @@ FOUND = {
 # Each setting of the product whose value the trail never shows. A new one belongs in here, or in the open.
 SECRETS = {
     *("AUDIT_KEY", "EMAIL_PASSWORD", "KMS_MASTER", "KMS_PASSPHRASE", "S3_ACCESS_KEY", "S3_SECRET_KEY"),
+    *("LOCKED_COPY_ACCESS_KEY", "LOCKED_COPY_SECRET_KEY"),
     *("SECRET_KEY", "KMS_TOKEN_DESTRUCTION", "KMS_TOKEN_INGEST", "KMS_TOKEN_MOVING", "KMS_TOKEN_PLAYBACK"),
     "KMS_TOKEN_ROTATION",
 }

@@ -238,7 +238,7 @@ def test_a_month_that_is_not_anchored_stays_where_there_are_anchors(fresh_databa
 
     with connection.cursor() as cursor:
         cursor.execute(
-            "INSERT INTO audit_anchor (size, kind, evidence, anchored_at) VALUES (4, 'mail', '', now())"
+            "INSERT INTO audit_anchor (size, kind, place, evidence, anchored_at) VALUES (4, 'mail', '', '', now())"
         )
     assert remove_due() == 4
 

@@ -34,6 +34,11 @@ RECORDS = frozenset({"record", "record_disclosure", "record_refusal", "forget"})
 # Whose silence the walk does not find, because another event goes with each of its own or because it takes
 # something to go wrong, and the test that looks for the event itself.
 FOUND_ELSEWHERE: dict[str, str] = {
+    "audit.anchors.work": "tests/audit/test_anchors.py",
+    "audit.lag": "tests/audit/test_lag.py",
+    "audit.months": "tests/audit/test_months.py",
+    "audit.restore": "tests/audit/test_restore.py",
+    "vault.access.forgetting": "tests/access/test_forgetting.py",
     "recordings.damage": "tests/recordings/test_damage.py",
     "recordings.key_approvals": "tests/recordings/test_key_approvals.py",
     "recordings.key_check": "tests/recordings/test_key_work.py",

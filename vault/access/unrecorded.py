@@ -11,6 +11,7 @@ from __future__ import annotations
 ROUTES: dict[str, tuple[str, ...]] = {
     "An empty form, a step on the way to one, or an answer that shows nothing of anybody; sending the form is recorded.": (
         "access:person-new GET",
+        "privacy:who-listened GET",
         "account_change_password GET",
         "account_inactive GET",
         "account_inactive POST",
@@ -72,11 +73,16 @@ ROUTES: dict[str, tuple[str, ...]] = {
         "web:preferences POST",
     ),
     "Says whether the vault works, to whoever watches over it.": ("health-live GET", "health-ready GET"),
-    "Published with the product: the description of the API, the program that checks the trail.": (
+    "Published: the description of the API, the program that checks the trail, the key that signs it.": (
         "api:openapi GET",
+        "audit:key GET",
         "audit:verifier GET",
     ),
     "The customer's list of purposes: nothing of any call or person.": ("recordings-api:purposes GET",),
+    "Says how far a check of the trail is, asked every few seconds; asking for it and its result are recorded.": (
+        "audit-api:check GET",
+        "audit:check-state GET",
+    ),
     "Says how far a package is, asked every few seconds; ordering and fetching it are recorded.": (
         "audit:exports GET",
         "audit-api:export GET",
