@@ -189,7 +189,9 @@ def _check_batch(
 def _differing_columns(event: AuditEvent) -> list[str]:
     """Return the columns that do not repeat what the entry says."""
     body: dict[str, Any] = event.body
-    actor, target = body.get("actor", {}), body.get("target", {})
+    actor, target = (
+        part if isinstance(part, dict) else {} for part in (body.get("actor"), body.get("target"))
+    )
     told = {
         "id": body.get("id"),
         "occurred_at": body.get("at"),

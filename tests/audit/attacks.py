@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import random  # noqa: TID251 - chooses attacks, from a seed that a failing test names
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -282,17 +283,26 @@ ATTACKS: list[Callable[[random.Random], set[str]]] = [
 ]
 
 
-def find(path: Path, kept: str) -> set[str]:
-    """Return the kinds of what is found in an export made now; what no export holds, the vault's own check finds.
+def find(path: Path, kept: str, named: frozenset[str] = frozenset()) -> set[str]:
+    """Return the kinds of what is found: in an export made now, or by the vault's own check in what no export holds.
 
-    Names and addresses are withheld at first, as in most exports, and opened only if nothing was found.
+    Where it is looked first goes by how the attack is to be named; if nothing is found there, everywhere else.
     """
     newest = Checkpoint.objects.order_by("-size").first()
     assert newest is not None
-    for with_personal in (False, True):
+
+    def in_export(*, with_personal: bool) -> set[str]:
         order = package.Order("again", newest, EventFilters(), "jsonl", with_personal, NOW)
         path.write_bytes(b"".join(package.write_package(order, lambda _: None)))
         found = verify.verify_export(path, None, [kept], whole=True).all()
-        if found:
-            return {finding.split(":")[0] for finding in found}
-    return {CHECK} if examine(newest).findings else set()
+        return {finding.split(":")[0] for finding in found}
+
+    def by_vault() -> set[str]:
+        return {CHECK} if examine(newest).findings else set()
+
+    is_about_people = any(kind.startswith("ADDENDUM") for kind in named)
+    ways = [partial(in_export, with_personal=is_about_people), by_vault]
+    if named == {CHECK}:
+        ways.reverse()
+    ways.append(partial(in_export, with_personal=not is_about_people))
+    return next(filter(None, (way() for way in ways)), set())
