@@ -186,7 +186,7 @@ def swap(dice: random.Random) -> set[str]:
         [
             ("audit_event", "entry", {"MOVED", "ALTERED"}),
             ("audit_leaf", "hash", {"TILE", CHECK}),
-            ("audit_leaf", "event_id", {"MOVED", "ALTERED"}),
+            ("audit_leaf", "event_id", {"MOVED", "ALTERED", "GAP"}),
         ]
     )
     joined = "event.id" if table == "audit_event" else "event_id"

@@ -80,7 +80,7 @@ def test_damage_further_on_breaks_the_answer_off_and_counts_what_had_left(north,
         list(answer.pieces)
 
     assert incidents() == [("failed", "audio-damaged", "SegmentAltered")]
-    assert playback.heard(recording.pk, ines.id) == [(0, (262_144 - 46) * 1000 // 16_000)]
+    assert playback.heard(recording.pk, ines.id) == [(0, -(-(262_144 - 46) * 1000 // 16_000))]
 
 
 def test_an_object_that_is_gone_is_an_incident(recording, ines, token):
