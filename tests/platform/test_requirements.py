@@ -18,7 +18,7 @@ IDS = {
     *(f"D{n}" for n in range(1, 5)),
     *(f"O{n}" for n in range(1, 5)),
 }
-# What parts 1 and 2 of the project name; the other promises say in which later part they are due.
+# What parts 1 to 3 of the project name; the other promises say in which later part they are due.
 DUE_NOW = {
     "K1",
     "K2",
@@ -36,6 +36,11 @@ DUE_NOW = {
     "C3",
     "A1",
     "A2",
+    "A3",
+    "A4",
+    "A5",
+    "A6",
+    "A7",
     "R1",
     "R2",
     "R3",
