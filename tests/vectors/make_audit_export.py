@@ -33,9 +33,9 @@ def entries() -> list[bytes]:
     """Return six entries: one with an addendum, one whose addendum was forgotten, and the event that says so."""
     made = make_entries(6)
     for at, about, subject in ((1, TOLD, INES), (2, LOST, GONE)):
-        promised = [{"sha256": sha256(about).hexdigest(), "subject": subject}]
+        promised: Any = [{"sha256": sha256(about).hexdigest(), "subject": subject}]
         made[at] = canonical({**json.loads(made[at]), "addenda": promised})
-    forgotten = {"action": "trail.forgotten", "target": {"kind": "account", "id": GONE.partition(":")[2]}}
+    forgotten: Any = {"action": "trail.forgotten", "target": {"kind": "account", "id": GONE.partition(":")[2]}}
     made[4] = canonical({**json.loads(made[4]), **forgotten})
     return made
 
