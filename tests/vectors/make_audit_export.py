@@ -35,7 +35,10 @@ def entries() -> list[bytes]:
     for at, about, subject in ((1, TOLD, INES), (2, LOST, GONE)):
         promised: Any = [{"sha256": sha256(about).hexdigest(), "subject": subject}]
         made[at] = canonical({**json.loads(made[at]), "addenda": promised})
-    forgotten: Any = {"action": "trail.forgotten", "target": {"kind": "account", "id": GONE.partition(":")[2]}}
+    forgotten: Any = {
+        "action": "trail.forgotten",
+        "target": {"kind": "account", "id": GONE.partition(":")[2]},
+    }
     made[4] = canonical({**json.loads(made[4]), **forgotten})
     return made
 
