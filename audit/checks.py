@@ -14,7 +14,7 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import Q
 
-from audit import check, checkpoints, trail
+from audit import check, checkpoints, months, trail
 from audit.actions import Action
 from audit.actor import Actor, Ref
 from audit.models import Check, CheckState
@@ -105,7 +105,7 @@ def _claim(now: datetime) -> Check | None:
     with transaction.atomic(durable=True):
         waiting = Check.objects.filter(ready).select_for_update(skip_locked=True)
         claimed = waiting.order_by("asked_at", "pk").first()
-        if claimed is None:
+        if claimed is None or not months.may_read_all():
             return None
         claimed.attempts += 1
         claimed.state, claimed.lease_until, claimed.done = CheckState.RUNNING, now + LEASE, 0

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from django.utils.translation import gettext as _
 
-from audit import check, checkpoints, lag, sequencer
+from audit import check, checkpoints, lag, months, sequencer
 from audit.anchors import locked_copy, mail, witnesses, work
 from audit.lag import Cause
 from vault import clock
@@ -40,6 +40,7 @@ def state_of_trail() -> dict[str, object]:
     return {
         "checkpoint": newest,
         "last_check": last,
+        "kept": months.kept(),
         "was_whole": last is not None and last.body["facts"].get("whole") is True,
         "last_findings": last.body["facts"].get("findings", 0) if last else 0,
         "anchors": anchors,
