@@ -11,9 +11,10 @@ import hmac
 import ipaddress
 import os
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from threading import Lock
 from typing import Self
 from uuid import UUID, uuid4
@@ -59,10 +60,11 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class OpenKey:
-    """A subject's key in memory, with the id of its row."""
+    """A subject's key in memory, with the id of its row, and the row itself while it is still to be inserted."""
 
     id: UUID
     key: bytes
+    row: SubjectKey | None = None
 
 
 def build_addendum(subject: Subject, fields: dict[str, str]) -> bytes:
@@ -85,20 +87,29 @@ def open_sealed(key: OpenKey, sealed: bytes, digest: bytes) -> bytes | None:
 
 
 def key_for(subject: Subject, at: datetime) -> OpenKey:
-    """Return the subject's key of this month, made within the caller's transaction if there is none.
+    """Return the subject's key of this month; one that is made here comes with the row to insert.
 
     Two transactions may each make one: both stand, and forgetting takes both.
     """
     month = f"{at:%Y-%m}"
-    name = (subject, month, str(connection.settings_dict["NAME"]))
-    if found := _cache.get(name, at):
+    if found := _cache.get(_name(subject, month), at):
         return found
     rows = SubjectKey.objects.filter(subject_kind=subject.kind, subject_id=subject.id, month=month)
     row = rows.order_by("created_at", "pk").first()
-    key = _unwrap(row, _master(month)) if row else _make(subject, month, at)
-    # Only what is committed may be remembered: a key of a rolled-back transaction would seal for nobody.
-    transaction.on_commit(lambda: _cache.put(name, key, at))
-    return key
+    return _unwrap(row, _master(month)) if row else _make(subject, month, at)
+
+
+def remember(keys: Mapping[Subject, OpenKey], at: datetime) -> None:
+    """Keep keys in memory from when they are committed: one of a rolled-back transaction would seal for nobody."""
+    month = f"{at.astimezone(UTC):%Y-%m}"
+    for subject, key in keys.items():
+        name, kept = _name(subject, month), OpenKey(key.id, key.key)
+        if _cache.get(name, at) is None:
+            transaction.on_commit(partial(_cache.put, name, kept, at))
+
+
+def _name(subject: Subject, month: str) -> tuple[Subject, str, str]:
+    return subject, month, str(connection.settings_dict["NAME"])
 
 
 def open_keys(ids: Iterable[UUID]) -> dict[UUID, OpenKey]:
@@ -171,17 +182,16 @@ def fold_address(value: str) -> str:
 
 
 def _make(subject: Subject, month: str, at: datetime) -> OpenKey:
-    key = OpenKey(uuid4(), os.urandom(32))
-    wrapped = wrap_key(_master(month), key.key, _binding(key.id, str(subject)))
-    SubjectKey.objects.create(
-        id=key.id,
+    key_id, key = uuid4(), os.urandom(32)
+    row = SubjectKey(
+        id=key_id,
         subject_kind=subject.kind,
         subject_id=subject.id,
         month=month,
-        wrapped_key=wrapped,
+        wrapped_key=wrap_key(_master(month), key, _binding(key_id, str(subject))),
         created_at=at,
     )
-    return key
+    return OpenKey(key_id, key, row)
 
 
 def _unwrap(row: SubjectKey, master: bytes) -> OpenKey:

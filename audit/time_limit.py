@@ -1,8 +1,8 @@
 """Give the database so long and no longer, even when it or the network stops answering altogether.
 
-The server's own ``statement_timeout`` cannot fire on a dead link, and TCP would wait for minutes. So one
-thread of this process hangs up for whoever waits too long; the waiting call then fails like any lost
-connection.
+One thread of this process looks after whoever waits. It first has the server cancel, which costs no round trip
+unless it comes to that, as setting ``statement_timeout`` would. A dead link does not hear of it, and TCP would
+wait for minutes: so it hangs up soon after, and the waiting call fails like any lost connection.
 """
 
 from __future__ import annotations
@@ -12,23 +12,44 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from itertools import count
 from typing import Any
+
+import psycopg
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+_CANCEL_WITHIN_S = 2.0
 
 
 class _Call:
     """One call that must end in time."""
 
-    def __init__(self, raw: Any) -> None:
+    def __init__(self, raw: psycopg.Connection[Any]) -> None:
         self._raw = raw
         self._lock = threading.Lock()
         self._is_over = False
+        self._is_cancelled = False
 
-    def end(self) -> None:
+    def end(self) -> bool:
+        """Take the call as over; say whether it was cancelled."""
         with self._lock:
             self._is_over = True
+        return self._is_cancelled
+
+    def cancel(self) -> None:
+        with self._lock:
+            if self._is_over or self._raw.closed:
+                return
+            self._is_cancelled = True
+        # It takes a connection of its own, which may take its time; others wait for this thread.
+        threading.Thread(target=self._ask_to_cancel, name="database cancel", daemon=True).start()
+
+    def _ask_to_cancel(self) -> None:
+        # Who cannot be told hangs in the same dead link, and is hung up on.
+        with suppress(psycopg.Error):
+            self._raw.cancel_safe(timeout=_CANCEL_WITHIN_S)
 
     def hang_up(self) -> None:
         with self._lock:
@@ -45,15 +66,15 @@ class _Watch:
     def __init__(self) -> None:
         self.process = os.getpid()
         self._wake = threading.Condition()
-        self._waiting: list[tuple[float, int, _Call]] = []
+        self._waiting: list[tuple[float, int, Callable[[], None]]] = []
         self._numbers = count()
         threading.Thread(target=self._run, name="database time limit", daemon=True).start()
 
-    def add(self, call: _Call, seconds: float) -> None:
-        due = time.monotonic() + seconds
+    def add(self, then: Callable[[], None], *, after: float) -> None:
+        entry = (time.monotonic() + after, next(self._numbers), then)
         with self._wake:
-            heapq.heappush(self._waiting, (due, next(self._numbers), call))
-            if self._waiting[0][2] is call:
+            heapq.heappush(self._waiting, entry)
+            if self._waiting[0] is entry:
                 self._wake.notify()
 
     def _run(self) -> None:
@@ -61,8 +82,8 @@ class _Watch:
             with self._wake:
                 while not self._waiting or (left := self._waiting[0][0] - time.monotonic()) > 0:
                     self._wake.wait(left if self._waiting else None)
-                _, _, call = heapq.heappop(self._waiting)
-            call.hang_up()
+                _, _, then = heapq.heappop(self._waiting)
+            then()
 
 
 _watch: _Watch | None = None
@@ -70,14 +91,20 @@ _starting = threading.Lock()
 
 
 @contextmanager
-def time_limit(raw: Any, seconds: float) -> Iterator[None]:
-    """Hang up the driver's connection if the block takes longer than this."""
-    call = _Call(raw)
-    _watch_of_this_process().add(call, seconds)
+def time_limit(
+    connection: BaseDatabaseWrapper, *, cancel_after: float, hang_up_after: float
+) -> Iterator[None]:
+    """Have what the connection does cancelled, then hang up, if the block takes longer than this; in seconds."""
+    connection.ensure_connection()
+    call, watch = _Call(connection.connection), _watch_of_this_process()
+    watch.add(call.cancel, after=cancel_after)
+    watch.add(call.hang_up, after=hang_up_after)
     try:
         yield
     finally:
-        call.end()
+        if call.end():
+            # A cancel that comes late must not meet this connection's next statement.
+            connection.close()
 
 
 def _watch_of_this_process() -> _Watch:

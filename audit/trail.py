@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any, TypeVar
 
 from django.db import Error as DatabaseProblem
@@ -20,8 +22,9 @@ from audit.actions import FACTS, FACTS_OF_REFUSAL, Action, Outcome
 from audit.actor import Actor, Ref
 from audit.canonical import Value, canonical
 from audit.ids import new_uuid
-from audit.models import AuditEvent
+from audit.models import AuditEvent, SubjectKey
 from audit.prepared import prepared_cursor
+from audit.subjects import OpenKey
 from audit.subjects import Subject as Subject
 from audit.time_limit import time_limit
 from vault.errors import Refusal, Unavailable, gettext_noop
@@ -77,55 +80,17 @@ def record(
     """
     if not connection.in_atomic_block:
         raise OutsideTransaction(action)
-    allowed = FACTS[action] if outcome == Outcome.DONE else FACTS[action] | FACTS_OF_REFUSAL
-    if unlisted := facts.keys() - allowed:
-        raise ValueError(f"{action} may not carry {sorted(unlisted)}")
-    addenda = [_seal(part, at) for part in [*_about_actor(actor, at), *personal] if part.fields]
-    event_id = new_uuid(at)
-    writer, counter = writers.next_number(connection)
-    body: dict[str, Value] = {
-        "v": 1,
-        "id": str(event_id),
-        "at": moment(at),
-        "action": action.value,
-        "outcome": outcome.value,
-        "actor": _filled({"kind": actor.kind.value, "id": str(actor.id or ""), "role": actor.role}),
-        "on_behalf_of": str(actor.on_behalf_of or ""),
-        "target": {"kind": target.kind, "id": target.id},
-        "purpose": purpose,
-        "rule": rule or actor.rule,
-        "access_point": actor.access_point,
-        "request": actor.request_id,
-        "session": actor.session,
-        "facts": _checked(facts),
-        "addenda": [{"sha256": sealed.digest.hex(), "subject": sealed.subject} for sealed in addenda],
-        "writer": str(writer),
-        "counter": counter,
-    }
-    entry = canonical(_filled(body))
-    if len(entry) > _LONGEST_ENTRY:
-        raise ValueError(f"{action} is too long for the trail: {len(entry)} bytes")
-    lookups = _lookups(actor, facts, addenda, at)
-    event = AuditEvent(
-        id=event_id,
-        occurred_at=at,
-        action=action.value,
-        outcome=outcome.value,
-        actor_kind=actor.kind.value,
-        actor_id=actor.id,
-        actor_role=actor.role,
-        target_kind=target.kind,
-        target_id=target.id,
+    return _append(
+        action,
+        actor=actor,
+        target=target,
+        at=at,
+        outcome=outcome,
         purpose=purpose,
-        writer=writer,
-        counter=counter,
-        entry=entry,
+        rule=rule,
+        personal=personal,
+        facts=facts,
     )
-    try:
-        _insert(event, addenda, lookups)
-    except DatabaseProblem as error:
-        raise _unavailable() from error
-    return event
 
 
 def record_disclosure(
@@ -145,11 +110,8 @@ def record_disclosure(
     :raises TrailUnavailable: if it cannot be committed within the time limit; then nothing may be served.
     """
     try:
-        connection.ensure_connection()
-        with time_limit(connection.connection, _HANG_UP_AFTER_S), transaction.atomic(durable=True):
-            with connection.cursor() as cursor:
-                cursor.execute(f"SET LOCAL statement_timeout = {TIME_LIMIT_MS:d}")
-            return record(
+        with _within_time(), _own_transaction():
+            return _append(
                 action,
                 actor=actor,
                 target=target,
@@ -158,7 +120,7 @@ def record_disclosure(
                 purpose=purpose,
                 rule=rule,
                 personal=personal,
-                **facts,
+                facts=facts,
             )
     except (DatabaseProblem, TrailUnavailable) as error:
         connection.close_if_unusable_or_obsolete()
@@ -229,6 +191,91 @@ def _unavailable() -> TrailUnavailable:
     return TrailUnavailable(gettext_noop("What you asked for cannot be recorded now, so it is not served."))
 
 
+def _within_time() -> AbstractContextManager[None]:
+    return time_limit(connection, cancel_after=TIME_LIMIT_MS / 1000, hang_up_after=_HANG_UP_AFTER_S)
+
+
+def _own_transaction() -> AbstractContextManager[object]:
+    """Return what makes one statement a transaction of its own: nothing, where none is open.
+
+    Where one is, Django refuses: its rollback would undo an event that a disclosure has gone by.
+    """
+    return transaction.atomic(durable=True) if connection.in_atomic_block else nullcontext()
+
+
+def _append(
+    action: Action,
+    *,
+    actor: Actor,
+    target: Ref,
+    at: datetime,
+    outcome: Outcome,
+    purpose: str,
+    rule: str,
+    personal: Sequence[Personal],
+    facts: dict[str, Fact],
+) -> AuditEvent:
+    """Append one event with all that belongs to it, in one statement."""
+    allowed = FACTS[action] if outcome == Outcome.DONE else FACTS[action] | FACTS_OF_REFUSAL
+    if unlisted := facts.keys() - allowed:
+        raise ValueError(f"{action} may not carry {sorted(unlisted)}")
+    keys: dict[Subject, OpenKey] = {}
+    addenda = [_seal(part, at, keys) for part in [*_about_actor(actor, at), *personal] if part.fields]
+    event_id = new_uuid(at)
+    writer, counter = writers.next_number(connection)
+    body: dict[str, Value] = {
+        "v": 1,
+        "id": str(event_id),
+        "at": moment(at),
+        "action": action.value,
+        "outcome": outcome.value,
+        "actor": _filled({"kind": actor.kind.value, "id": str(actor.id or ""), "role": actor.role}),
+        "on_behalf_of": str(actor.on_behalf_of or ""),
+        "target": {"kind": target.kind, "id": target.id},
+        "purpose": purpose,
+        "rule": rule or actor.rule,
+        "access_point": actor.access_point,
+        "request": actor.request_id,
+        "session": actor.session,
+        "facts": _checked(facts),
+        "addenda": [{"sha256": sealed.digest.hex(), "subject": sealed.subject} for sealed in addenda],
+        "writer": str(writer),
+        "counter": counter,
+    }
+    entry = canonical(_filled(body))
+    if len(entry) > _LONGEST_ENTRY:
+        raise ValueError(f"{action} is too long for the trail: {len(entry)} bytes")
+    lookups = _lookups(actor, facts, addenda, at)
+    columns: dict[str, Any] = {
+        "id": event_id,
+        "occurred_at": at,
+        "action": action.value,
+        "outcome": outcome.value,
+        "actor_kind": actor.kind.value,
+        "actor_id": actor.id,
+        "actor_role": actor.role,
+        "target_kind": target.kind,
+        "target_id": target.id,
+        "purpose": purpose,
+        "writer": writer,
+        "counter": counter,
+        "entry": entry,
+    }
+    try:
+        columns["recorded_at"] = _insert(
+            columns, addenda, lookups, [key.row for key in keys.values() if key.row]
+        )
+    except DatabaseProblem as error:
+        raise _unavailable() from error
+    except BaseException:
+        # Interrupted, nobody knows whether it stands: the number is not used again, and this writer ends.
+        connection.close()
+        raise
+    writers.confirm_by_commit(connection, counter)
+    subjects.remember(keys, at)
+    return AuditEvent.from_db(connection.alias, _FIELDS, [columns[field] for field in _FIELDS])
+
+
 @dataclass(frozen=True, slots=True)
 class _Sealed:
     subject: str
@@ -245,10 +292,11 @@ def _about_actor(actor: Actor, at: datetime) -> list[Personal]:
     return [Personal(subject, fields)]
 
 
-def _seal(part: Personal, at: datetime) -> _Sealed:
+def _seal(part: Personal, at: datetime, keys: dict[Subject, OpenKey]) -> _Sealed:
     addendum = subjects.build_addendum(part.subject, part.fields)
     digest = hashlib.sha256(addendum).digest()
-    key = subjects.key_for(part.subject, at.astimezone(UTC))
+    key = keys.get(part.subject) or subjects.key_for(part.subject, at.astimezone(UTC))
+    keys[part.subject] = key
     return _Sealed(str(part.subject), digest, str(key.id), subjects.seal(key, addendum, digest))
 
 
@@ -264,41 +312,62 @@ def _lookups(
     return found
 
 
-def _insert(event: AuditEvent, addenda: list[_Sealed], lookups: list[tuple[bytes, str | None]]) -> None:
+def _insert(
+    columns: dict[str, Any],
+    addenda: list[_Sealed],
+    lookups: list[tuple[bytes, str | None]],
+    keys: list[SubjectKey],
+) -> datetime:
+    """Insert the event, its addenda, what it is found by and the keys made for it; return when."""
+    event_id = columns["id"]
+    beside: list[str] = []
     values: list[Any] = []
-    kept: list[str] = []
+    if keys:
+        beside.append(_beside("made", _KEY, len(keys)))
+        for row in keys:
+            values += [getattr(row, column) for column in _KEY_COLUMNS]
     if addenda:
-        rows = ", ".join(["(%s::bytea, %s::uuid, %s::uuid, %s::bytea)"] * len(addenda))
-        kept.append(f"kept AS (INSERT INTO audit_addendum (digest, event_id, key_id, sealed) VALUES {rows})")  # noqa: S608 - placeholders only
+        beside.append(_beside("kept", _ADDENDUM, len(addenda)))
         for part in addenda:
-            values += [part.digest, event.id, part.key_id, part.sealed]
+            values += [part.digest, event_id, part.key_id, part.sealed]
     if lookups:
-        rows = ", ".join(["(%s::bytea, %s::uuid, %s::uuid)"] * len(lookups))
-        kept.append(f"found AS (INSERT INTO audit_lookup (value, event_id, key_id) VALUES {rows})")  # noqa: S608 - placeholders only
+        beside.append(_beside("found", _LOOKUP, len(lookups)))
         for value, key_id in lookups:
-            values += [value, event.id, key_id]
-    values += [getattr(event, column) for column in _COLUMNS]
-    beside = f"WITH {', '.join(kept)} " if kept else ""
+            values += [value, event_id, key_id]
+    values += [columns[column] for column in _COLUMNS]
     # Parsing and planning are half of what this statement costs the server.
     with prepared_cursor() as cursor:
-        cursor.execute(f"{beside}{_INSERT}", values)
-        (event.recorded_at,) = cursor.fetchone()
-    event._state.adding = False
-    event._state.db = connection.alias
+        cursor.execute(f"WITH {', '.join(beside)} {_INSERT}" if beside else _INSERT, values)
+        (recorded_at,) = cursor.fetchone()
+    return recorded_at  # type: ignore[no-any-return]
 
 
-_COLUMNS = [field.attname for field in AuditEvent._meta.concrete_fields if field.attname != "recorded_at"]
+@cache
+def _beside(name: str, insert: tuple[str, str], count: int) -> str:
+    into, row = insert
+    return f"{name} AS (INSERT INTO {into} VALUES {', '.join([row] * count)})"  # noqa: S608 - names of ours and placeholders
+
+
+_FIELDS = [field.attname for field in AuditEvent._meta.concrete_fields]
+_COLUMNS = [field for field in _FIELDS if field != "recorded_at"]
 _INSERT = (
     f"INSERT INTO audit_event ({', '.join(_COLUMNS)})"  # noqa: S608 - the model's own column names
     f" VALUES ({', '.join(['%s'] * len(_COLUMNS))}) RETURNING recorded_at"
 )
+_KEY_COLUMNS = [field.attname for field in SubjectKey._meta.concrete_fields]
+_KEY = (f"audit_subjectkey ({', '.join(_KEY_COLUMNS)})", f"({', '.join(['%s'] * len(_KEY_COLUMNS))})")
+_ADDENDUM = (
+    "audit_addendum (digest, event_id, key_id, sealed)",
+    "(%s::bytea, %s::uuid, %s::uuid, %s::bytea)",
+)
+_LOOKUP = ("audit_lookup (value, event_id, key_id)", "(%s::bytea, %s::uuid, %s::uuid)")
 
 
 def moment(at: datetime) -> str:
     """Return a moment as entries write it: UTC, six decimals, Z."""
     if at.tzinfo is None:
         raise ValueError("a moment needs its time zone")
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
 def _checked(facts: dict[str, Fact]) -> dict[str, Value]:

@@ -42,17 +42,29 @@ _writers: WeakKeyDictionary[Any, Writer] = WeakKeyDictionary()
 
 
 def next_number(connection: BaseDatabaseWrapper) -> tuple[UUID, int]:
-    """Return the writer of this connection and the next number, confirmed if this transaction commits."""
+    """Return the writer of this connection and the number of its next event."""
+    writer = _writer(connection)
+    return writer.id, max(writer.confirmed, _highest_pending(connection, writer)) + 1
+
+
+def confirm_by_commit(connection: BaseDatabaseWrapper, number: int) -> None:
+    """Take a number as used once the transaction of its insert has committed: now, if that was the statement's own."""
+    confirm = _Confirm(_writer(connection), number)
+    if not connection.in_atomic_block:
+        confirm()
+        return
+    # In front of all others: a hook of somebody else's that records an event in a new transaction must
+    # already find this number confirmed.
+    hook: Any = (set(connection.savepoint_ids), confirm, False)
+    connection.run_on_commit.insert(0, hook)
+
+
+def _writer(connection: BaseDatabaseWrapper) -> Writer:
     raw = connection.connection
     writer = _writers.get(raw)
     if writer is None or writer.process != os.getpid():
         writer = _writers[raw] = Writer(uuid4(), os.getpid())
-    number = max(writer.confirmed, _highest_pending(connection, writer)) + 1
-    # In front of all others: a hook of somebody else's that records an event in a new transaction must
-    # already find this number confirmed.
-    hook: Any = (set(connection.savepoint_ids), _Confirm(writer, number), False)
-    connection.run_on_commit.insert(0, hook)
-    return writer.id, number
+    return writer
 
 
 def _highest_pending(connection: BaseDatabaseWrapper, writer: Writer) -> int:

@@ -16,7 +16,7 @@ from audit import trail
 from audit.actions import Action, Outcome
 from audit.actor import Actor
 from audit.models import AuditEvent, SubjectKey
-from tests.audit.conftest import CALL, NOW, record
+from tests.audit.conftest import CALL, NOW, record, record_disclosure
 from vault.errors import Forbidden, Unavailable
 
 pytestmark = pytest.mark.usefixtures("fresh_database")
@@ -178,6 +178,49 @@ def test_a_disclosure_over_a_dead_link_is_refused_in_time(ines, monkeypatch):
             trail.record_disclosure(Action.PLAYBACK_WINDOW, actor=ines, target=CALL, at=NOW)
         assert time.monotonic() - began < 15
 
+    assert counters() == [1, 1]
+
+
+def test_disclosures_and_changes_of_one_connection_are_counted_together(ines):
+    record_disclosure(ines)
+    record(ines)
+    record_disclosure(ines)
+
+    assert counters() == [1, 2, 3]
+
+
+def test_a_writer_that_is_interrupted_in_its_insert_ends(ines, monkeypatch):
+    record(ines)
+
+    def interrupted(*args: object) -> None:
+        raise SystemExit
+
+    with monkeypatch.context() as stopped:
+        stopped.setattr(trail, "_insert", interrupted)
+        with pytest.raises(SystemExit):
+            record_disclosure(ines)
+    record(ines)
+
+    assert counters() == [1, 1]
+
+
+def test_a_cancel_that_comes_late_does_not_meet_the_next_statement(ines, monkeypatch):
+    monkeypatch.setattr(trail, "TIME_LIMIT_MS", 20)
+    insert = trail._insert
+
+    def slow(*args: object) -> object:
+        done = insert(*args)
+        time.sleep(0.2)
+        return done
+
+    with monkeypatch.context() as late:
+        late.setattr(trail, "_insert", slow)
+        record_disclosure(ines)
+    monkeypatch.undo()
+
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_sleep(0.2)")
+    record(ines)
     assert counters() == [1, 1]
 
 

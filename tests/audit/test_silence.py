@@ -85,16 +85,16 @@ def world(fresh_database, own_keyring, settings) -> Iterator[World]:
 def heard(monkeypatch) -> set[str]:
     """Collect the modules that record."""
     found: set[str] = set()
-    real = trail.record
+    real = trail._append
 
-    def record(*args: Any, **kwargs: Any) -> AuditEvent:
+    def append(*args: Any, **kwargs: Any) -> AuditEvent:
         frame = sys._getframe(1)
         while frame.f_globals["__name__"] == "audit.trail" and frame.f_back:
             frame = frame.f_back
         found.add(frame.f_globals["__name__"])
         return real(*args, **kwargs)
 
-    monkeypatch.setattr(trail, "record", record)
+    monkeypatch.setattr(trail, "_append", append)
     return found
 
 
