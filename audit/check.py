@@ -95,9 +95,7 @@ def _findings(checkpoint: Checkpoint, on_progress: Callable[[int], None]) -> Ite
         yield Finding.of("reaches-beyond", size=checkpoint.size, count=size)
     for first in range(0, size, BATCH):
         leaves = list(
-            Leaf.objects.filter(index__gte=first, index__lt=min(first + BATCH, size)).order_by(
-                "index"
-            )
+            Leaf.objects.filter(index__gte=first, index__lt=min(first + BATCH, size)).order_by("index")
         )
         for finding in chain(
             _check_anchors(first, leaves, edge),

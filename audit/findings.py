@@ -14,9 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 _SENTENCES: Mapping[str, str | Promise] = {
     "stops-here": _("There is more; this check stops here."),
-    "reaches-beyond": _(
-        "The newest checkpoint states %(size)d events, and the tree holds %(count)d."
-    ),
+    "reaches-beyond": _("The newest checkpoint states %(size)d events, and the tree holds %(count)d."),
     "not-cosigned": _("The events do not lead to what the witness %(place)s cosigned at %(size)d events."),
     "leaves-missing": _("The tree lacks leaves between %(first)d and %(last)d."),
     "event-gone": _("Event %(index)d is gone."),
@@ -26,9 +24,7 @@ _SENTENCES: Mapping[str, str | Promise] = {
     "tile-changed": _("Tile %(level)d/%(number)d is not what its leaves give."),
     "checkpoint-unsigned": _("The newest checkpoint is not signed by the log's key."),
     "root-differs": _("The events do not lead to the signed root."),
-    "anchor-beyond": _(
-        "An anchor (%(kind)s) covers %(size)d events, and the newest checkpoint %(count)d."
-    ),
+    "anchor-beyond": _("An anchor (%(kind)s) covers %(size)d events, and the newest checkpoint %(count)d."),
     "moment-moved": _("Event %(index)d has another moment of recording than its leaf."),
     "passed-over": _("Event %(id)s stands beside the tree: it was put there, or its leaf is gone."),
     "leaf-unsigned": _("Leaf %(index)d lies beyond the newest checkpoint."),

@@ -13,8 +13,8 @@ from typing import TypedDict
 
 import structlog
 from django.conf import settings
-from django.db import Error as DatabaseProblem
 from django.db import DEFAULT_DB_ALIAS, connection, connections, transaction
+from django.db import Error as DatabaseProblem
 from django.db.models import Exists, OuterRef
 
 from audit import checkpoints, subjects, trail

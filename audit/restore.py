@@ -180,7 +180,9 @@ def _bring(head: TreeHead, note: str, last: Checkpoint | None, now: datetime) ->
         try:
             return months.remove_again(using=OWNER)
         except OperationalError as problem:  # whoever reads the trail holds its months
-            raise RestoreRefused("Somebody reads the trail: nothing was brought back. Come again.") from problem
+            raise RestoreRefused(
+                "Somebody reads the trail: nothing was brought back. Come again."
+            ) from problem
 
 
 def _insert(cursor: Any, block: _Block, edge: Edge) -> None:

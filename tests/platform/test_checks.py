@@ -119,7 +119,7 @@ def test_a_locked_copy_that_would_outlast_the_trail_is_refused(settings):
     checks.refuse_to_start()  # without a copy its months mean nothing
     settings.LOCKED_COPY_BUCKET = "copies"
 
-    with pytest.raises(ImproperlyConfigured, match="LOCKED_COPY_MONTHS .* set it to 24 or less"):
+    with pytest.raises(ImproperlyConfigured, match=r"LOCKED_COPY_MONTHS .* set it to 24 or less"):
         checks.refuse_to_start()
 
 

@@ -32,7 +32,9 @@ class Command(BaseCommand):
             if options["from_copy"]:
                 done = restore.from_copy(actor=actor, now=now)
                 if done.removed_months:
-                    self.stdout.write(f"Removed again, as after the backup: {', '.join(done.removed_months)}.")
+                    self.stdout.write(
+                        f"Removed again, as after the backup: {', '.join(done.removed_months)}."
+                    )
                 self.stdout.write(
                     f"Brought back events {done.first} to {done.size - 1}. The names, addresses and reasons that belonged to"
                     " them are lost. Start the sequencer."
