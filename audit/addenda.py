@@ -8,11 +8,10 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from django.utils.translation import gettext as _
-
 from audit import subjects
 from audit.actions import Action, Outcome
 from audit.events import promised as promised_by
+from audit.findings import Finding
 from audit.models import Addendum, AuditEvent, Leaf, SubjectKey
 
 # How long another process may have sealed with a key that it had in memory when the subject was forgotten.
@@ -37,7 +36,7 @@ class _Promised:
 
 def check_addenda(
     events: Sequence[tuple[int, AuditEvent]], *, removed_months: Collection[str]
-) -> Iterator[str]:
+) -> Iterator[Finding]:
     """Yield what is wrong with the addenda of these events, given with their places in the tree.
 
     :param removed_months: the months that were removed from the trail, whose keys went with them.
@@ -62,28 +61,21 @@ def check_addenda(
     for one in expected:
         row = rows.get(one.digest)
         if row is None:
-            yield _("The addendum of event %(index)d about %(subject)s is gone.") % _named(one)
+            yield _of("addendum-gone", one)
         elif row.key_id not in there:
             blank.append(one)
         elif row.key_id not in keys:
-            yield _("The month's key of the addendum of event %(index)d about %(subject)s is gone.") % _named(
-                one
-            )
+            yield _of("month-key-gone", one)
         else:
             raw = subjects.open_sealed(keys[row.key_id], bytes(row.sealed), one.digest)
             if raw is None or hashlib.sha256(raw).digest() != one.digest:
-                yield _("The addendum of event %(index)d about %(subject)s is not what was sealed.") % _named(
-                    one
-                )
+                yield _of("addendum-changed", one)
     forgotten = _forgotten(blank)
     for one in blank:
         if not any(
             one.index < index or one.at <= at + REMEMBERED_FOR for index, at in forgotten[one.subject]
         ):
-            yield _(
-                "The key of the addendum of event %(index)d about %(subject)s is gone, and no event says that it was"
-                " forgotten."
-            ) % _named(one)
+            yield _of("key-gone", one)
 
 
 def _rows(events: Iterator[AuditEvent]) -> dict[bytes, Addendum]:
@@ -117,5 +109,5 @@ def _lost_with_a_database() -> list[range]:
     return [range(told["first"], told["last"] + 1) for told in facts if {"first", "last"} <= told.keys()]
 
 
-def _named(one: _Promised) -> dict[str, object]:
-    return {"index": one.index, "subject": one.subject}
+def _of(code: str, one: _Promised) -> Finding:
+    return Finding.of(code, index=one.index, subject=one.subject)

@@ -137,7 +137,7 @@ class CheckOut(serializers.Serializer[Any]):
     asked_at = serializers.DateTimeField()
     finished_at = serializers.DateTimeField(allow_null=True)
     whole = serializers.SerializerMethodField()
-    findings = serializers.ListField(child=serializers.CharField())
+    findings = serializers.ListField(child=serializers.CharField(), source="worded")
 
     def get_whole(self, check: Check) -> bool | None:
         """Say whether nothing was found; null until the check is done."""

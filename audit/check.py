@@ -16,13 +16,13 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.utils.translation import gettext as _
 
 from audit import checkpoints, log_key, months, stray_rows, trail
 from audit.actions import Action
 from audit.actor import Actor, Ref
 from audit.addenda import check_addenda
 from audit.anchors import witnesses
+from audit.findings import Finding
 from audit.gaps import Gaps
 from audit.models import Anchor, AuditEvent, Checkpoint, Leaf, Tile
 from audit.tree import TILE_WIDTH, Edge, FullTile, leaf_hash
@@ -38,7 +38,7 @@ class CheckResult:
     """What a check has found: how many events it read, and everything that is wrong."""
 
     size: int
-    findings: list[str]
+    findings: list[Finding]
 
     @property
     def is_whole(self) -> bool:
@@ -76,7 +76,7 @@ def record_result(
         tree_size=result.size,
         whole=result.is_whole,
         findings=len(findings),
-        first_finding=findings[0][:500] if findings else None,
+        first_finding=findings[0].short[:500] if findings else None,
     )
 
 
@@ -85,23 +85,26 @@ def last_check() -> AuditEvent | None:
     return AuditEvent.objects.filter(action=Action.TRAIL_VERIFIED.value).order_by("-id").first()
 
 
-def _findings(checkpoint: Checkpoint, on_progress: Callable[[int], None]) -> Iterator[str]:
-    edge, counters, found = Edge(), dict[UUID, int](), 0
+def _findings(checkpoint: Checkpoint, on_progress: Callable[[int], None]) -> Iterator[Finding]:
+    edge, counters, count = Edge(), dict[UUID, int](), 0
     gaps = Gaps(months.told_removals())
-    for first in range(0, checkpoint.size, BATCH):
+    last = Leaf.objects.order_by("-index").first()
+    size = min(checkpoint.size, last.index + 1 if last else 0)
+    if size < checkpoint.size:  # said at once: whatever size was written there, only what is there is read
+        count += 1
+        yield Finding.of("reaches-beyond", size=checkpoint.size, count=size)
+    for first in range(0, size, BATCH):
         leaves = list(
-            Leaf.objects.filter(index__gte=first, index__lt=min(first + BATCH, checkpoint.size)).order_by(
-                "index"
-            )
+            Leaf.objects.filter(index__gte=first, index__lt=min(first + BATCH, size)).order_by("index")
         )
         for finding in chain(
             _check_anchors(first, leaves, edge),
-            _check_batch(first, leaves, edge, counters, gaps, checkpoint.size),
+            _check_batch(first, leaves, edge, counters, gaps, size),
         ):
             yield finding
-            found += 1
-            if found == MOST_FINDINGS:
-                yield _("There is more; this check stops here.")
+            count += 1
+            if count == MOST_FINDINGS:
+                yield Finding.of("stops-here")
                 return
         on_progress(first + len(leaves))
     yield from gaps.findings()
@@ -110,7 +113,7 @@ def _findings(checkpoint: Checkpoint, on_progress: Callable[[int], None]) -> Ite
     yield from stray_rows.find_stray_rows(checkpoint)
 
 
-def _check_anchors(first: int, leaves: list[Leaf], edge: Edge) -> Iterator[str]:
+def _check_anchors(first: int, leaves: list[Leaf], edge: Edge) -> Iterator[Finding]:
     """Compare the tree with what witnesses have cosigned at the sizes that these leaves reach.
 
     Where else a checkpoint was brought to, the database holds no evidence of: that is compared outside.
@@ -124,12 +127,9 @@ def _check_anchors(first: int, leaves: list[Leaf], edge: Edge) -> Iterator[str]:
             continue
         grown = grown or copy.deepcopy(edge)
         grown.append(hashes[grown.size - first : anchor.size - first])
-        said = {"size": anchor.size, "place": anchor.place}
         head = TreeHead(settings.AUDIT_ORIGIN, grown.size, grown.root())
         if not _is_cosigned(anchor, head, known[anchor.place]):
-            yield (
-                _("The events do not lead to what the witness %(place)s cosigned at %(size)d events.") % said
-            )
+            yield Finding.of("not-cosigned", place=anchor.place, size=anchor.size)
 
 
 def _is_cosigned(anchor: Anchor, head: TreeHead, witness: witnesses.Witness) -> bool:
@@ -143,13 +143,10 @@ def _is_cosigned(anchor: Anchor, head: TreeHead, witness: witnesses.Witness) -> 
 
 def _check_batch(
     first: int, leaves: list[Leaf], edge: Edge, counters: dict[UUID, int], gaps: Gaps, size: int
-) -> Iterator[str]:
+) -> Iterator[Finding]:
     expected = min(BATCH, size - first)
     if [leaf.index for leaf in leaves] != list(range(first, first + expected)):
-        yield _("The tree lacks leaves between %(first)d and %(last)d.") % {
-            "first": first,
-            "last": first + expected - 1,
-        }
+        yield Finding.of("leaves-missing", first=first, last=first + expected - 1)
     moments = [leaf.recorded_at for leaf in leaves]
     ids = [leaf.event_id for leaf in leaves]
     found = (
@@ -160,21 +157,15 @@ def _check_batch(
         event = by_id.get(leaf.event_id)
         if event is None:
             if not gaps.explain(leaf.index):
-                yield _("Event %(index)d is gone.") % {"index": leaf.index}
+                yield Finding.of("event-gone", index=leaf.index)
             continue
         if leaf_hash(bytes(event.entry)) != bytes(leaf.hash):
-            yield _("Event %(index)d is not what was hashed.") % {"index": leaf.index}
+            yield Finding.of("event-changed", index=leaf.index)
         elif columns := _differing_columns(event):
-            yield _("Event %(index)d differs from its entry in: %(columns)s.") % {
-                "index": leaf.index,
-                "columns": ", ".join(columns),
-            }
+            yield Finding.of("columns-differ", index=leaf.index, columns=", ".join(columns))
         before = counters.get(event.writer, 0)
         if event.counter != before + 1:
-            finding = _("Before event %(index)d its writer's event %(number)d is missing or moved.") % {
-                "index": leaf.index,
-                "number": before + 1,
-            }
+            finding = Finding.of("writer-skips", index=leaf.index, number=before + 1)
             if before == 0 and gaps.months:
                 gaps.explain_beginning(event.counter, finding)
             else:
@@ -216,7 +207,7 @@ def _differing_columns(event: AuditEvent) -> list[str]:
     return [name for name in told if told[name] != stored[name]]
 
 
-def _check_tiles(full: list[FullTile]) -> Iterator[str]:
+def _check_tiles(full: list[FullTile]) -> Iterator[Finding]:
     for level in {tile.level for tile in full}:
         made = {tile.number: (tile.hashes, tile.root) for tile in full if tile.level == level}
         stored = {
@@ -225,28 +216,21 @@ def _check_tiles(full: list[FullTile]) -> Iterator[str]:
         }
         for number in sorted(made):
             if stored.get(number) != made[number]:
-                yield _("Tile %(level)d/%(number)d is not what its leaves give.") % {
-                    "level": level,
-                    "number": number,
-                }
+                yield Finding.of("tile-changed", level=level, number=number)
 
 
-def _check_signature(checkpoint: Checkpoint, edge: Edge) -> Iterator[str]:
+def _check_signature(checkpoint: Checkpoint, edge: Edge) -> Iterator[Finding]:
     try:
         head = open_checkpoint(checkpoint.note, [log_key.verifier()], origin=settings.AUDIT_ORIGIN)
     except (NoteRefused, CheckpointRefused):
-        yield _("The newest checkpoint is not signed by the log's key.")
+        yield Finding.of("checkpoint-unsigned")
         return
     if (head.size, head.root) != (edge.size, edge.root()):
-        yield _("The events do not lead to the signed root.")
+        yield Finding.of("root-differs")
 
 
-def _check_reach() -> Iterator[str]:
+def _check_reach() -> Iterator[Finding]:
     """Compare how far the anchors and the trail reach, both as they are now: the trail may have grown meanwhile."""
     anchor, newest = Anchor.objects.order_by("-size", "-pk").first(), checkpoints.newest()
     if anchor and newest and anchor.size > newest.size:
-        yield _("An anchor (%(kind)s) covers %(size)d events, and the newest checkpoint %(count)d.") % {
-            "kind": anchor.kind,
-            "size": anchor.size,
-            "count": newest.size,
-        }
+        yield Finding.of("anchor-beyond", kind=anchor.kind, size=anchor.size, count=newest.size)

@@ -134,7 +134,8 @@ def _run(claimed: Check) -> bool:
         return False
     at = clock.database_now()
     with transaction.atomic(durable=True):
-        if not mine.update(state=CheckState.DONE, done=result.size, findings=result.findings, finished_at=at):
+        findings = [finding.as_row() for finding in result.findings]
+        if not mine.update(state=CheckState.DONE, done=result.size, findings=findings, finished_at=at):
             return False
         check.record_result(result, check_id=str(claimed.pk), actor=Actor.system(_JOB), at=at)
     if not result.is_whole:

@@ -9,8 +9,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 
-from django.utils.translation import gettext as _
-
+from audit.findings import Finding
 from audit.months import Removal
 
 _NAMED = 100
@@ -33,7 +32,7 @@ class Gaps:
         latest = max(removals, key=lambda removal: removal.month, default=None)
         self._went_on = (latest.writers, latest.numbers) if latest else (0, 0)
         self._begun = (0, 0)
-        self._beginnings: list[str] = []
+        self._beginnings: list[Finding] = []
 
     def explain(self, index: int) -> bool:
         """Count a missing record; say whether it lies where something was removed."""
@@ -43,19 +42,16 @@ class Gaps:
         self._missing[at] += 1
         return True
 
-    def explain_beginning(self, counter: int, finding: str) -> None:
+    def explain_beginning(self, counter: int, finding: Finding) -> None:
         """Count a writer whose first record that is left has this number; the finding stands if too many do."""
         self._begun = (self._begun[0] + 1, self._begun[1] + counter - 1)
         if len(self._beginnings) < _NAMED:
             self._beginnings.append(finding)
 
-    def findings(self) -> Iterator[str]:
+    def findings(self) -> Iterator[Finding]:
         """Yield what the removed months do not explain, once everything has been read."""
         for (first, last, events), missing in zip(self._stretches, self._missing, strict=True):
             if missing != events:
-                yield _(
-                    "Between %(first)d and %(last)d %(missing)d events are gone, but %(events)d were removed when"
-                    " their time was over."
-                ) % {"first": first, "last": last, "missing": missing, "events": events}
+                yield Finding.of("removal-differs", first=first, last=last, missing=missing, events=events)
         if self._begun != self._went_on:
             yield from self._beginnings

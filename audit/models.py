@@ -15,6 +15,7 @@ from django.db.models.functions import Length
 from django.db.models.lookups import Exact
 
 from audit.actor import Ref
+from audit.findings import Finding
 
 
 class AuditEvent(models.Model):
@@ -305,6 +306,11 @@ class Check(models.Model):
 
     def __str__(self) -> str:
         return f"check {self.id}"
+
+    @property
+    def worded(self) -> list[str]:
+        """What it found, in the language of who reads it now."""
+        return [str(Finding.from_row(row)) for row in self.findings]
 
 
 class RemovedMonth(models.Model):

@@ -13,8 +13,8 @@ from typing import TypedDict
 
 import structlog
 from django.conf import settings
+from django.db import DEFAULT_DB_ALIAS, connection, connections, transaction
 from django.db import Error as DatabaseProblem
-from django.db import connection, transaction
 from django.db.models import Exists, OuterRef
 
 from audit import checkpoints, subjects, trail
@@ -28,6 +28,10 @@ log = structlog.get_logger("audit.months")
 # A connection that has written lives no longer than this without ending; what it wrote before is looked for so far.
 _LONGEST_WRITER = timedelta(days=62)
 _LOCK = 7_214_003  # any number that all who read the whole trail agree on
+_FORGET_LOOKUPS = (
+    "DELETE FROM audit_lookup USING audit_event AS event"
+    " WHERE event_id = event.id AND recorded_at >= %s AND recorded_at < %s"
+)
 _NOT_NOW = ("55000", "55P03")  # what the function refuses, and a lock that others held too long
 
 
@@ -106,13 +110,35 @@ def told_removals() -> list[Removal]:
 
     What they cannot rightly say, of records behind themselves or of a month just over, is left out.
     """
-    found = AuditEvent.objects.filter(
-        action=Action.TRAIL_MONTH_REMOVED.value, outcome=Outcome.DONE.value
-    ).order_by("id")
-    events = {event.id: event for event in found}
-    places = dict(Leaf.objects.filter(event_id__in=events).values_list("event_id", "index"))
-    read = (_read_removal(event, places.get(event_id, float("inf"))) for event_id, event in events.items())
-    return [removal for removal in read if removal is not None]
+    return [removal for _event, removal in _told(DEFAULT_DB_ALIAS)]
+
+
+def remove_again(*, using: str) -> list[str]:
+    """Remove the months whose removal a backup did not know, within a transaction of the owner's; return which.
+
+    The events that came back say what went, and the tree proves them; the months themselves the backup still held.
+    Their masters are left to whoever calls this: a trigger keeps them until it has committed.
+    """
+    known, gone = set(RemovedMonth.objects.using(using).values_list("month", flat=True)), []
+    with connections[using].cursor() as cursor:
+        for event, removal in _told(using):
+            month = removal.month
+            if month in known:
+                continue
+            cursor.execute(_FORGET_LOOKUPS, _span(month))
+            for table in ("audit_event", "audit_addendum"):
+                cursor.execute(f"DROP TABLE IF EXISTS {table}_{month.replace('-', '_')}")
+            RemovedMonth.objects.using(using).create(
+                month=month,
+                first=removal.first,
+                last=removal.last,
+                events=removal.events,
+                event_id=event.id,
+                removed_at=event.recorded_at,
+            )
+            known.add(month)
+            gone.append(month)
+    return gone
 
 
 def kept() -> Kept:
@@ -153,16 +179,28 @@ def _remove(month: str, newest: Checkpoint, *, actor: Actor) -> int:
         root=base64.b64encode(bytes(newest.root)).decode(),
     )
     with connection.cursor() as cursor:
-        cursor.execute(
-            "DELETE FROM audit_lookup USING audit_event AS event"
-            " WHERE event_id = event.id AND recorded_at >= %s AND recorded_at < %s",
-            _span(month),
-        )
+        cursor.execute(_FORGET_LOOKUPS, _span(month))
         cursor.execute("SELECT audit_remove_month(%s, %s)", [month, event.id])
         (gone,) = cursor.fetchone()
     subjects.destroy_month(month)  # a trigger keeps its master until the month is gone
     log.info("a month of the trail was removed", month=month, events=gone)
     return int(gone)
+
+
+def _told(using: str) -> list[tuple[AuditEvent, Removal]]:
+    found = (
+        AuditEvent.objects.using(using)
+        .filter(action=Action.TRAIL_MONTH_REMOVED.value, outcome=Outcome.DONE.value)
+        .order_by("id")
+    )
+    events = {event.id: event for event in found}
+    leaves = Leaf.objects.using(using).filter(event_id__in=events)
+    places = dict(leaves.values_list("event_id", "index"))
+    read = (
+        (event, _read_removal(event, places.get(event_id, float("inf"))))
+        for event_id, event in events.items()
+    )
+    return [(event, removal) for event, removal in read if removal is not None]
 
 
 def _read_removal(event: AuditEvent, index: float) -> Removal | None:

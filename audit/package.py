@@ -291,15 +291,21 @@ def _tiles(order: Order, kept: set[int]) -> Iterator[tuple[str, bytes]]:
     level = 0
     while count := size >> 8 * level:
         full, width = divmod(count, TILE_WIDTH)
-        for first in range(0, full, BATCH):
-            span = range(first, min(first + BATCH, full))
-            wanted = [number for number in span if level or order.is_whole or number in kept]
-            rows = Tile.objects.filter(level=level, number__in=wanted).order_by("number")
-            for number, hashes in rows.values_list("number", "hashes"):
-                yield tile_path(level, number), bytes(hashes)
+        stored = Tile.objects.filter(level=level, number__lt=full)
+        if not (level or order.is_whole):
+            stored = stored.filter(number__in=kept)
+        yield from _full_tiles(level, stored)
         if width:
             yield tile_path(level, full, width), StoredTiles()(level, full, width)
         level += 1
+
+
+def _full_tiles(level: int, stored: QuerySet[Tile]) -> Iterator[tuple[str, bytes]]:
+    """Yield what is stored, some at a time: a size that nothing stands behind costs no query for each tile."""
+    last = -1
+    while rows := stored.filter(number__gt=last).order_by("number").values_list("number", "hashes")[:BATCH]:
+        for last, hashes in rows:
+            yield tile_path(level, last), bytes(hashes)
 
 
 def _manifest(order: Order, sizes: dict[str, int], count: int) -> bytes:

@@ -13,9 +13,9 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db import connection, connections, transaction
+from django.db import OperationalError, connection, connections, transaction
 
-from audit import log_key, trail
+from audit import log_key, months, subjects, trail
 from audit.actions import Action
 from audit.actor import Actor, Ref
 from audit.anchors import AnchorFailed, locked_copy
@@ -28,6 +28,7 @@ from audit.tree_head import TreeHead, open_checkpoint
 
 OWNER = "owner"
 LONGEST_REASON = 500
+_LONGEST_WAIT_S = 10  # whoever writes waits for it too
 
 
 class RestoreRefused(Exception):
@@ -42,8 +43,17 @@ class _Block:
     entries: list[bytes]
 
 
-def from_copy(*, actor: Actor, now: datetime) -> tuple[int, int]:
-    """Bring back what the copy holds beyond the database; return the first index and the size then.
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What came back: from which index, how large the trail is now, and which months went again."""
+
+    first: int
+    size: int
+    removed_months: list[str]
+
+
+def from_copy(*, actor: Actor, now: datetime) -> Restored:
+    """Bring back what the copy holds beyond the database, but for months that were removed after the backup.
 
     The copy is read twice: everything is compared with the signed checkpoint before anything is written. The event
     is committed before the rows, so that a verifier knows why their addenda are missing, whatever happens then.
@@ -77,8 +87,11 @@ def from_copy(*, actor: Actor, now: datetime) -> tuple[int, int]:
             tree_size=head.size,
             root=head.root.hex(),
         )
-    _bring(head, note, last, now)
-    return size, head.size
+    gone = _bring(head, note, last, now)
+    for month in gone:
+        with transaction.atomic(durable=True):
+            subjects.destroy_month(month)
+    return Restored(size, head.size, gone)
 
 
 def open_origin(*, why: str, actor: Actor, now: datetime) -> TreeHead:
@@ -128,17 +141,19 @@ def _check_copy(head: TreeHead, size: int) -> None:
 def _missing(head: TreeHead, size: int) -> Iterator[_Block]:
     """Yield the entries from an index on, as the copy has them, a tile at a time."""
     for number in range(size // TILE_WIDTH, -(-head.size // TILE_WIDTH)):
+        first = max(size, number * TILE_WIDTH)
         width = min(TILE_WIDTH, head.size - number * TILE_WIDTH)
         tile = locked_copy.read_tile(settings.AUDIT_ORIGIN, 0, number, width, None)
         try:
-            entries = locked_copy.read_entries(settings.AUDIT_ORIGIN, number, split(tile), head.size)
+            entries = locked_copy.read_entries(
+                settings.AUDIT_ORIGIN, number, split(tile), head.size, since=first - number * TILE_WIDTH
+            )
         except AnchorFailed as failure:
             raise RestoreRefused(f"The copy is damaged at bundle {number} ({failure}).") from failure
-        first = max(size, number * TILE_WIDTH)
         yield _Block(first, entries[first - number * TILE_WIDTH :])
 
 
-def _bring(head: TreeHead, note: str, last: Checkpoint | None, now: datetime) -> None:
+def _bring(head: TreeHead, note: str, last: Checkpoint | None, now: datetime) -> list[str]:
     size = last.size if last else 0
     with transaction.atomic(using=OWNER, durable=True), connections[OWNER].cursor() as cursor:
         cursor.execute(
@@ -161,6 +176,13 @@ def _bring(head: TreeHead, note: str, last: Checkpoint | None, now: datetime) ->
             cluster=last.cluster if last else 0,
             tx=last.tx if last else 0,
         )
+        cursor.execute(f"SET LOCAL lock_timeout = '{_LONGEST_WAIT_S}s'")
+        try:
+            return months.remove_again(using=OWNER)
+        except OperationalError as problem:  # whoever reads the trail holds its months
+            raise RestoreRefused(
+                "Somebody reads the trail: nothing was brought back. Come again."
+            ) from problem
 
 
 def _insert(cursor: Any, block: _Block, edge: Edge) -> None:

@@ -11,10 +11,10 @@ from typing import Any
 
 from django.conf import settings
 from django.db import connection
-from django.utils.translation import gettext as _
 
 from audit import log_key
 from audit.actions import Action
+from audit.findings import Finding
 from audit.models import AuditEvent, Checkpoint
 from audit.tree_head import CheckpointRefused, TreeHead, open_checkpoint
 from vault.crypto.errors import NoteRefused
@@ -52,23 +52,18 @@ _STRAY_ADDENDA = """
 """
 
 
-def find_stray_rows(checkpoint: Checkpoint) -> Iterator[str]:
+def find_stray_rows(checkpoint: Checkpoint) -> Iterator[Finding]:
     """Yield everything that is wrong with the rows beside the tree."""
     for (index,) in _rows(_MOVED_MOMENTS, checkpoint.size):
-        yield _("Event %(index)d has another moment of recording than its leaf.") % {"index": index}
+        yield Finding.of("moment-moved", index=index)
     for (event_id,) in _rows(_PASSED_OVER, checkpoint.tx, checkpoint.cluster):
-        yield _("Event %(id)s stands beside the tree: it was put there, or its leaf is gone.") % {
-            "id": event_id
-        }
+        yield Finding.of("passed-over", id=str(event_id))
     for (index,) in _rows(_UNSIGNED_LEAVES):
-        yield _("Leaf %(index)d lies beyond the newest checkpoint.") % {"index": index}
+        yield Finding.of("leaf-unsigned", index=index)
     for level, number in _rows(_STRAY_TILES):
-        yield _("Tile %(level)d/%(number)d lies beyond the newest checkpoint.") % {
-            "level": level,
-            "number": number,
-        }
+        yield Finding.of("tile-stray", level=level, number=number)
     for (digest,) in _rows(_STRAY_ADDENDA):
-        yield _("Addendum %(digest)s is promised by no event.") % {"digest": digest}
+        yield Finding.of("addendum-stray", digest=digest)
     yield from _find_odd_checkpoints()
 
 
@@ -79,7 +74,7 @@ def _rows(query: str, *values: int) -> list[Any]:
     return found
 
 
-def _find_odd_checkpoints() -> Iterator[str]:
+def _find_odd_checkpoints() -> Iterator[Finding]:
     """Compare each checkpoint's row with its note; the newest of them with the log's key as well."""
     opened = AuditEvent.objects.filter(action=Action.TRAIL_ORIGIN_OPENED.value)
     former = {event.body["facts"]["old"] for event in opened}
@@ -95,4 +90,4 @@ def _find_odd_checkpoints() -> Iterator[str]:
         except (NoteRefused, CheckpointRefused):
             holds = False
         if not holds:
-            yield _("Checkpoint %(size)d is not the one that was signed.") % {"size": row.size}
+            yield Finding.of("checkpoint-odd", size=row.size)

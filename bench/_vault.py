@@ -53,15 +53,15 @@ def _database(owner: str, name: str) -> Iterator[None]:
         yield
     finally:
         with _server(owner) as server:
-            _drop(server, name)
+            drop_database(server, name)
 
 
-def _drop(server: psycopg.Connection[Any], name: str) -> None:
-    """Drop a database; autovacuum, which only a superuser may end, is waited for."""
+def drop_database(server: psycopg.Connection[Any], name: str) -> None:
+    """Drop a database if it is there; autovacuum, which only a superuser may end, is waited for."""
     until = time.monotonic() + 120
     while True:
         try:
-            server.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+            server.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
         except psycopg.errors.InsufficientPrivilege:
             if time.monotonic() > until:
                 raise

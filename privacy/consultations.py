@@ -169,7 +169,9 @@ def _is_refused_consultation(told: Told) -> bool:
     """Say whether somebody was refused a consultation, and not some other act on the recording."""
     if told.event.action != Action.ACCESS_REFUSED:
         return True
-    return told.event.body["facts"].get("method") in ("GET", "HEAD")
+    facts = told.event.body.get("facts", {})
+    # A player asks every few seconds whether its grant still stands; that it does not is no attempt of a person.
+    return facts.get("method") in ("GET", "HEAD") and facts.get("route") != "recordings-api:grant"
 
 
 def _is_within(first: datetime, last: datetime, since: datetime | None, until: datetime | None) -> bool:

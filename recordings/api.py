@@ -17,7 +17,19 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from audit.actions import Action
-from recordings import ingest, lawful_bases, playback, ranges, raw_body, search, sidecar, viewing, waveforms
+from audit.actor import Actor, Ref
+from recordings import (
+    ingest,
+    lawful_bases,
+    playback,
+    ranges,
+    raw_body,
+    search,
+    sidecar,
+    standing,
+    viewing,
+    waveforms,
+)
 from recordings.errors import RangeNeeded
 from recordings.lawful_bases import NewBasis
 from recordings.models import Purpose
@@ -231,7 +243,16 @@ class RecordingGrants(APIView):
         )
 
 
-class Grant(APIView):
+class OfAGrant:
+    """What an address with a grant's token is about, for a refusal's event: the timeline of the recording shows it."""
+
+    @staticmethod
+    def refused_about(actor: Actor, token: str) -> Ref | None:
+        """Return the recording, if the token is this person's own."""
+        return standing.find_recording(token, actor=actor)
+
+
+class Grant(OfAGrant, APIView):
     """GET|DELETE /grants/{token}: does it still hold; stop."""
 
     required_permission = Permission.RECORDING_PLAY
@@ -264,7 +285,7 @@ class WhateverIsAccepted(BaseContentNegotiation):
         return JSONRenderer(), "application/json"
 
 
-class GrantAudio(APIView):
+class GrantAudio(OfAGrant, APIView):
     """GET|HEAD /grants/{token}/audio: the audio, by ranges of at most 1 MiB."""
 
     required_permission = Permission.RECORDING_PLAY
@@ -310,7 +331,7 @@ class GrantAudio(APIView):
         return response
 
 
-class GrantWaveform(APIView):
+class GrantWaveform(OfAGrant, APIView):
     """GET /grants/{token}/waveform: peaks to draw."""
 
     required_permission = Permission.RECORDING_PLAY

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from django.core.signing import Signer
 
-from audit.actor import Actor, ActorKind
+from audit.actor import Actor, ActorKind, Ref
 from recordings.audio import AudioFormat
 from recordings.errors import AlreadyErased, NoSuchGrant, PlaybackEnded
 from recordings.models import PlaybackGrant, Recording, Rendition
@@ -73,6 +73,16 @@ def grant_of(token: str, actor: Actor) -> UUID:
     if not hmac.compare_digest(signature.encode(), _signature(grant_id, actor).encode()):
         raise NoSuchGrant
     return grant_id
+
+
+def find_recording(token: str, *, actor: Actor) -> Ref | None:
+    """Return the recording of a token that belongs to this person and session, whether or not it still opens it."""
+    try:
+        grant_id = grant_of(token, actor)
+    except NoSuchGrant:
+        return None
+    found = PlaybackGrant.objects.filter(pk=grant_id).values_list("recording_id", flat=True).first()
+    return None if found is None else Ref("recording", str(found))
 
 
 def load(grant_id: UUID, *, actor: Actor, now: datetime) -> Standing:

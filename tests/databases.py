@@ -7,7 +7,6 @@ import hashlib
 import os
 import secrets
 import socket
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -20,6 +19,7 @@ from django.core.management import call_command
 from django.db import connections
 from psycopg import sql
 
+from bench._vault import drop_database
 from vault import privileges
 
 CHECKOUT = Path(__file__).resolve().parents[1]
@@ -50,7 +50,7 @@ def created() -> Iterator[str]:
         yield name
     finally:
         with _server() as server:
-            _drop(server, name)
+            drop_database(server, name)
 
 
 @contextmanager
@@ -64,7 +64,7 @@ def backup_of(name: str) -> Iterator[str]:
         yield backup
     finally:
         with _server() as server:
-            _drop(server, backup)
+            drop_database(server, backup)
 
 
 @contextmanager
@@ -84,20 +84,6 @@ def environment(name: str) -> dict[str, str]:
         variable: urlunsplit(urlsplit(os.environ[variable])._replace(path=f"/{name}"))
         for variable in ADDRESSES.values()
     }
-
-
-def _drop(server: psycopg.Connection[Any], name: str) -> None:
-    """Drop a database; autovacuum, which only a superuser may end, is waited for."""
-    until = time.monotonic() + 30
-    while True:
-        try:
-            server.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
-        except psycopg.errors.InsufficientPrivilege:
-            if time.monotonic() > until:
-                raise
-            time.sleep(0.2)
-        else:
-            return
 
 
 @contextmanager
@@ -125,7 +111,7 @@ def _template(server: psycopg.Connection[Any]) -> str:
             sql.SQL("ALTER DATABASE {} RENAME TO {}").format(sql.Identifier(draft), sql.Identifier(name))
         )
         for old in _names(server, "vault_template_%")[:-KEPT_TEMPLATES]:
-            server.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(old)))
+            drop_database(server, old)
     server.execute("SELECT pg_advisory_unlock(%s)", [_LOCK])
     return name
 
@@ -150,7 +136,7 @@ def _drop_left_behind(server: psycopg.Connection[Any]) -> None:
     """Drop the databases of runs on this machine that were killed."""
     for name in _names(server, f"vault_test_{_HOST}_%"):
         if not Path(f"/proc/{name.split('_')[3]}").exists():
-            server.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+            drop_database(server, name)
 
 
 def _names(server: psycopg.Connection[Any], pattern: str) -> list[str]:

@@ -127,10 +127,19 @@ def the_store_is_named(**kwargs: Any) -> list[CheckMessage]:
 
 @register(Tags.security)
 def the_trail_is_kept(**kwargs: Any) -> list[CheckMessage]:
-    """Refuse a trail that is gone before anybody can ask about it."""
+    """Refuse a trail that is gone before anybody can ask about it, or whose copy outlasts it."""
     found: list[CheckMessage] = []
     if settings.AUDIT_KEEP_MONTHS < 12:
         found.append(Error("AUDIT_KEEP_MONTHS must be 12 or more.", id="vault.E030"))
     if settings.AUDIT_ADDRESS_DAYS < 1:
         found.append(Error("AUDIT_ADDRESS_DAYS must be 1 or more.", id="vault.E031"))
+    if settings.LOCKED_COPY_BUCKET and settings.LOCKED_COPY_MONTHS > settings.AUDIT_KEEP_MONTHS:
+        # Nobody can delete what is locked: a month would live on outside after the trail has let it go.
+        found.append(
+            Error(
+                "LOCKED_COPY_MONTHS must not be more than AUDIT_KEEP_MONTHS:"
+                f" set it to {settings.AUDIT_KEEP_MONTHS} or less, or keep the trail longer.",
+                id="vault.E032",
+            )
+        )
     return found

@@ -312,7 +312,8 @@ LOCKED_COPY_REGION = env.text("LOCKED_COPY_REGION", default=S3_REGION)
 LOCKED_COPY_ACCESS_KEY = env.text("LOCKED_COPY_ACCESS_KEY", default="")
 LOCKED_COPY_SECRET_KEY = env.text("LOCKED_COPY_SECRET_KEY", default="")
 LOCKED_COPY_CA_BUNDLE = env.text("LOCKED_COPY_CA_BUNDLE", default="")
-LOCKED_COPY_KEPT = timedelta(days=31 * env.integer("LOCKED_COPY_MONTHS", default=60))  # as long as the trail
+LOCKED_COPY_MONTHS = env.integer("LOCKED_COPY_MONTHS", default=60)  # as long as the trail, and no longer
+LOCKED_COPY_KEPT = timedelta(days=31 * LOCKED_COPY_MONTHS)
 
 # How often the vault checks its whole trail by itself; 0 for never.
 CHECK_TRAIL_EVERY = timedelta(hours=env.integer("CHECK_TRAIL_HOURS", default=24))

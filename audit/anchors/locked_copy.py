@@ -2,7 +2,7 @@
 
 Below ``trail-HASH/`` (of the origin): ``tile/…`` as in C2SP tlog-tiles, entries bundles at ``tile/entries/…``, and
 ``checkpoint/REST.SIZE``, where REST counts down so that the newest is listed first. A checkpoint is put last: what
-it covers is there. Addenda are not copied: what is forgotten must not live on behind a lock.
+it covers is there. An entry whose month was removed before it came here is empty. Addenda are not copied: what is forgotten must not live on behind a lock.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ from functools import cache
 
 from django.conf import settings
 
-from audit import log_key
+from audit import log_key, months
 from audit.anchors import AnchorFailed, AnchorSilent
 from audit.models import AuditEvent, Checkpoint, Leaf
+from audit.months import Removal
 from audit.tiles import StoredTiles
 from audit.tree import HASH_LENGTH, TILE_WIDTH, leaf_hash, root_of, split, tile_path
 from audit.tree_head import CheckpointRefused, open_checkpoint
@@ -82,15 +83,16 @@ def newest(origin: str) -> str | None:
     return None
 
 
-def read_entries(origin: str, number: int, hashes: list[bytes], size: int) -> list[bytes]:
+def read_entries(origin: str, number: int, hashes: list[bytes], size: int, *, since: int) -> list[bytes]:
     """Return the entries of one bundle whose leaves are these, from the copy of a tree of this size.
 
+    :param since: how many at its beginning do not matter; some may be empty, of months that were removed.
     :raises AnchorFailed: if no version in the copy holds exactly these.
     """
     width = min(TILE_WIDTH, size - number * TILE_WIDTH)
 
     def fits(body: bytes) -> bool:
-        return [leaf_hash(entry) for entry in unpack(body)][: len(hashes)] == hashes
+        return [leaf_hash(entry) for entry in unpack(body)][since : len(hashes)] == hashes[since:]
 
     return unpack(_read(f"{_prefix(origin)}{bundle_path(number, width)}", fits))
 
@@ -138,16 +140,26 @@ def _new_objects(size: int, held: int) -> Iterator[tuple[str, bytes]]:
 
 
 def _entries(number: int, width: int) -> list[bytes]:
+    """Return the entries of a bundle; empty where the month was removed: its hash stands in the tile."""
     first = number * TILE_WIDTH
     leaves = list(Leaf.objects.filter(index__range=(first, first + width - 1)).order_by("index"))
+    if len(leaves) != width:
+        raise AnchorFailed("entries-differ")
     moments = [leaf.recorded_at for leaf in leaves]
     events = AuditEvent.objects.filter(
         id__in=[leaf.event_id for leaf in leaves], recorded_at__range=(min(moments), max(moments))
     )
     found = {event.id: bytes(event.entry) for event in events}
     entries = [found.get(leaf.event_id, b"") for leaf in leaves]
-    if [leaf_hash(entry) for entry in entries] != [bytes(leaf.hash) for leaf in leaves]:
-        raise AnchorFailed("entries-differ")
+    went: list[Removal] | None = None
+    for leaf, entry in zip(leaves, entries, strict=True):
+        if entry:
+            stands = leaf_hash(entry) == bytes(leaf.hash)
+        else:
+            went = months.told_removals() if went is None else went
+            stands = any(removal.first <= leaf.index <= removal.last for removal in went)
+        if not stands:
+            raise AnchorFailed("entries-differ")
     return entries
 
 

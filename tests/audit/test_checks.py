@@ -10,6 +10,8 @@ from uuid import uuid4
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from audit import check, checkpoints, checks
@@ -140,7 +142,7 @@ def test_a_history_rewritten_and_signed_again_does_not_lead_to_its_anchor(trail_
 
     findings = check.check_trail(actor=HOUSE, now=NOW).findings
 
-    assert f"The events do not lead to what the witness {WITNESS} cosigned at 3 events." in findings
+    assert f"The events do not lead to what the witness {WITNESS} cosigned at 3 events." in map(str, findings)
 
 
 def test_an_anchor_that_reaches_further_than_the_trail_is_a_finding(trail_of_three):
@@ -148,7 +150,18 @@ def test_an_anchor_that_reaches_further_than_the_trail_is_a_finding(trail_of_thr
 
     (finding,) = check.check_trail(actor=HOUSE, now=NOW).findings
 
-    assert finding == "An anchor (witness) covers 900 events, and the newest checkpoint 3."
+    assert str(finding) == "An anchor (witness) covers 900 events, and the newest checkpoint 3."
+
+
+def test_a_size_that_nothing_stands_behind_is_a_finding_at_once(trail_of_three, fresh_database):
+    with attacker(fresh_database) as owner:
+        owner.execute("UPDATE audit_checkpoint SET size = 1::bigint << 40")
+
+    with CaptureQueriesContext(connection) as asked:
+        findings = [str(one) for one in check.examine(checkpoints.newest()).findings]
+
+    assert findings[0] == f"The newest checkpoint states {1 << 40} events, and the tree holds 3."
+    assert len(asked) < 30
 
 
 def test_a_cosignature_over_something_else_is_a_finding(trail_of_three):
@@ -157,7 +170,7 @@ def test_a_cosignature_over_something_else_is_a_finding(trail_of_three):
 
     (finding,) = check.check_trail(actor=HOUSE, now=NOW).findings
 
-    assert finding == f"The events do not lead to what the witness {WITNESS} cosigned at 2 events."
+    assert str(finding) == f"The events do not lead to what the witness {WITNESS} cosigned at 2 events."
 
 
 def test_the_api_asks_for_a_check_and_tells_its_result(trail_of_three):

@@ -27,7 +27,7 @@ JOB = Actor.system("test")
 
 def checked() -> list[str]:
     sequence()
-    return check.check_trail(actor=JOB, now=clock.now()).findings
+    return [str(one) for one in check.check_trail(actor=JOB, now=clock.now()).findings]
 
 
 def test_addresses_of_unknown_visitors_are_forgotten_a_day_at_a_time_when_they_are_old(fresh_database):

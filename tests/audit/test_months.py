@@ -44,7 +44,7 @@ def exported(tmp_path: Path, *known: str, filters: EventFilters | None = None) -
 
 def checked() -> list[str]:
     sequence()
-    return check.check_trail(actor=JOB, now=clock.now()).findings
+    return [str(one) for one in check.check_trail(actor=JOB, now=clock.now()).findings]
 
 
 def test_the_oldest_months_go_one_a_day_and_everything_that_is_left_still_holds(

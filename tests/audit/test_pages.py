@@ -198,7 +198,7 @@ def test_checking_again_finds_nothing_in_a_whole_trail(dpo, supervisor, fresh_da
     page = dpo.get(reverse("audit:trail")).content.decode()
 
     assert "Check again" in page
-    assert "nothing is changed, missing or moved" in page
+    assert "1 second after the check was asked for. Nothing is changed, missing or moved." in page
     assert "The trail is whole." in page
     assert AuditEvent.objects.get(action=Action.TRAIL_VERIFIED).body["facts"]["whole"] is True
 
@@ -242,7 +242,35 @@ def test_a_check_finds_a_changed_tile(dpo, fresh_database):
 
     first, second = AuditEvent.objects.filter(action=Action.TRAIL_VERIFIED).order_by("id")
     assert first.body["facts"]["whole"] is True
-    assert second.body["facts"]["first_finding"] == "Tile 0/0 is not what its leaves give."
+    assert second.body["facts"]["first_finding"] == "tile-changed level=0 number=0"
+
+
+def test_what_a_check_found_is_worded_for_whoever_reads_it(dpo, fresh_database):
+    record(Actor.system("test"), at=clock.now())
+    sequence()
+    with attacker(fresh_database) as owner:
+        owner.execute("DELETE FROM audit_event")
+    check_now(dpo)
+
+    english = dpo.get(reverse("audit:trail")).content.decode()
+    dutch = dpo.get(reverse("audit:trail"), headers={"Accept-Language": "nl"}).content.decode()
+
+    assert "<li>Event 0 is gone.</li>" in english
+    assert "<li>Gebeurtenis 0 is verdwenen.</li>" in dutch
+
+
+def test_a_damaged_entry_does_not_close_the_timeline(dpo, supervisor, fresh_database):
+    for heard_ms in (62_000, 30_000):
+        record(actor_of(supervisor), Action.PLAYBACK_CLOSED, at=clock.now(), heard="0-1", heard_ms=heard_ms)
+    with attacker(fresh_database) as owner:
+        owner.execute(
+            "UPDATE audit_event SET entry = '\\xffff' WHERE position('30000' IN encode(entry, 'escape')) > 0"
+        )
+
+    page = dpo.get(reverse("audit:recording", args=[CALL.id]))
+
+    assert page.status_code == 200
+    assert "1:02" in page.content.decode()
 
 
 def test_a_check_stops_after_a_hundred_findings(dpo, fresh_database):

@@ -16,18 +16,20 @@ from botocore.exceptions import ClientError
 from django.conf import settings as current
 from django.core.management import CommandError, call_command
 
-from audit import check, continuation, log_key, restore, sequencer, state, verify
+from audit import check, continuation, log_key, months, restore, sequencer, state, verify
 from audit.actor import Actor
 from audit.anchors import AnchorSilent, locked_copy, witnesses, work
-from audit.models import AuditEvent, Checkpoint, Leaf
+from audit.models import AuditEvent, Checkpoint, Leaf, SubjectKey
 from tests import databases
 from tests.audit.conftest import NOW, attacker, make_export, record, sequence
+from tests.audit.history import months_ago, partitions, write_history
 from tests.audit.test_run_sequencer import CHECKOUT
 from tests.audit.witnesses import running_witness
 from tests.conftest import FreshDatabase
 from tests.trail import events
 from vault import clock
 from vault.jobs.models import Heartbeat
+from vault.kms.models import Master
 
 LOCKED_FOR = timedelta(seconds=8)
 SYSTEM = Actor.system("test")
@@ -191,6 +193,28 @@ def test_what_is_missing_comes_back_from_the_copy_and_every_proof_holds_again(
             assert any("30 addenda were lost with the database" in note for note in findings.notes)
             assert check.examine(Checkpoint.objects.order_by("-size")[0]).findings == []
             assert anchor() == 2
+
+
+def test_a_month_that_was_removed_after_the_backup_is_removed_again(fresh_database, copy, ines, capsys):
+    write_history(fresh_database, ines)
+    month = f"{months_ago(62):%Y-%m}"
+    assert anchor() == 1
+    with databases.backup_of(fresh_database.name) as backup:
+        assert months.remove_due(actor=SYSTEM) == 4
+        sequence()
+        assert anchor() == 1
+        with put_back(backup):
+            assert month in partitions()
+
+            call_command("restore_trail", from_copy=True)
+
+            sequence()
+            assert f"Removed again, as after the backup: {month}." in capsys.readouterr().out
+            assert month not in partitions()
+            assert months.removed() == [month]
+            assert not SubjectKey.objects.filter(month=month).exists()
+            assert not Master.objects.filter(name=f"trail/{month}").exists()
+            assert check.examine(Checkpoint.objects.order_by("-size")[0]).findings == []
 
 
 def test_a_copy_that_was_changed_brings_nothing_back(fresh_database, copy):

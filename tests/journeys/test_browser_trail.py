@@ -49,7 +49,7 @@ def test_the_dpo_finds_by_number_opens_a_row_and_checks_the_trail(visit, house):
     page.get_by_role("button", name="Check now").click()
     expect(page.locator("#check")).to_contain_text("You may leave this page.")
     checks.run_waiting(now=clock.now())
-    expect(page.locator("#check")).to_contain_text("Last checked")
+    expect(page.locator("#check")).to_contain_text("Nothing is changed, missing or moved.")
     page.locator(".line summary").first.click()
     expect(page.get_by_text("Exactly as it was hashed")).to_be_visible()
     _does_not_scroll_sideways(page)

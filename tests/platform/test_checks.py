@@ -113,6 +113,16 @@ def test_a_trail_that_is_not_kept_is_refused_also_in_a_trial(settings, name, val
         checks.refuse_to_start()
 
 
+def test_a_locked_copy_that_would_outlast_the_trail_is_refused(settings):
+    settings.AUDIT_KEEP_MONTHS, settings.LOCKED_COPY_MONTHS = 24, 25
+    settings.LOCKED_COPY_BUCKET = ""
+    checks.refuse_to_start()  # without a copy its months mean nothing
+    settings.LOCKED_COPY_BUCKET = "copies"
+
+    with pytest.raises(ImproperlyConfigured, match=r"LOCKED_COPY_MONTHS .* set it to 24 or less"):
+        checks.refuse_to_start()
+
+
 def test_a_trial_may_do_as_it_likes():
     assert found(TRIAL=True, REDIS_URL="redis://cache.example.org/0") == []
 

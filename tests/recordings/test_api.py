@@ -10,11 +10,14 @@ from uuid import uuid4
 
 import pytest
 
+from audit.actions import Action
+from audit.actor import Ref
 from recordings import renditions, standing
 from recordings.models import Recording
 from recordings.tombstones import bury
 from tests.people import client_of, client_with_token, make_person
 from tests.recordings.calls import CUSTOMER_NUMBER, REFERENCE, document, wav
+from tests.trail import events
 from vault import clock
 from vault.access.roles import Role
 from vault.permissions import Permission
@@ -305,6 +308,24 @@ def test_a_grant_stands_until_it_is_stopped(exchange, supervisor, north):
 
     over = supervisor.get(granted["audio_url"], headers={"Range": "bytes=0-"})
     assert (over.status_code, over.json()["code"]) == (403, "stopped")
+
+
+def test_a_refusal_under_ones_own_grant_stands_in_the_timeline_of_the_recording(exchange, supervisor, north):
+    call = bring_in(exchange)
+    granted = ask(supervisor, call).json()
+    url = f"{API}/grants/{granted['token']}"
+    colleague = client_of(make_person(Role.SUPERVISOR, teams=[north]))
+    supervisor.delete(url)
+
+    for path in ("", "/audio", "/waveform"):
+        assert supervisor.get(url + path).status_code == 403
+        assert colleague.get(url + path).status_code == 404
+    assert supervisor.get(f"{API}/grants/nonsense").status_code == 404
+
+    targets = [event.target for event in events(Action.ACCESS_REFUSED)]
+    assert targets.count(Ref("recording", call["id"])) == 3
+    assert [target.kind for target in targets].count("page") == 4
+    assert not any(granted["token"] in bytes(event.entry).decode() for event in events(Action.ACCESS_REFUSED))
 
 
 def test_a_reason_and_a_purpose_are_needed(exchange, supervisor):

@@ -215,11 +215,14 @@ def _record(request: HttpRequest, refusal: Refusal, permission: Permission | Non
     facts: dict[str, Any] = {}
     if asked == Action.ACCESS_REFUSED:
         facts = {"method": request.method, "route": match.view_name if match else "", "permission": rule}
+    actor = callers.actor_of(request)
+    about = getattr(view, "refused_about", None)
+    target = about(actor, **match.kwargs) if about and match else None
     event = trail.record_refusal(
         refusal,
-        actor=callers.actor_of(request),
+        actor=actor,
         action=asked.value,
-        target=target_of(request),
+        target=target or target_of(request),
         at=clock.now(),
         rule=rule,
         **facts,

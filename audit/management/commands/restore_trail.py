@@ -30,9 +30,13 @@ class Command(BaseCommand):
         actor, now = Actor.system("command:restore_trail"), clock.now()
         try:
             if options["from_copy"]:
-                first, size = restore.from_copy(actor=actor, now=now)
+                done = restore.from_copy(actor=actor, now=now)
+                if done.removed_months:
+                    self.stdout.write(
+                        f"Removed again, as after the backup: {', '.join(done.removed_months)}."
+                    )
                 self.stdout.write(
-                    f"Brought back events {first} to {size - 1}. The names, addresses and reasons that belonged to"
+                    f"Brought back events {done.first} to {done.size - 1}. The names, addresses and reasons that belonged to"
                     " them are lost. Start the sequencer."
                 )
             else:
