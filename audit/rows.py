@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -34,6 +35,7 @@ from audit.wording import (
 )
 
 _MOST_FACTS = 4
+_ID = re.compile("=?[0-9a-f]{8}[0-9a-f-]{24,}")  # ids and keyed hashes: a row says that there was one, not which
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,9 +184,8 @@ def _details(told: Told) -> list[str]:
         if name not in ("name", "address")
     ]
     code = _("code %(code)s") % {"code": facts["code"]} if "code" in facts else ""
-    others = [
-        f"{FACT_NAMES[name]}: {value}" for name, value in facts.items() if name in FACT_NAMES and value != ""
-    ]
+    shown = ((name, _ID.sub("", str(value))) for name, value in facts.items() if name in FACT_NAMES)
+    others = [f"{FACT_NAMES[name]}: {text}" for name, text in shown if text]
     place = body.get("access_point", "")
     return [
         *words,
