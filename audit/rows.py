@@ -18,7 +18,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from audit.actions import Action
-from audit.actor import Ref
+from audit.actor import ActorKind, Ref
 from audit.events import AddendumTold, Told
 from audit.wording import (
     ACTOR_KINDS,
@@ -81,7 +81,7 @@ class About:
 def row_of(told: Told) -> Row:
     """Return one event as a row."""
     event = told.event
-    said = say(event.action, event.outcome)
+    said = say(event.action, event.outcome, by_vault=event.actor_kind == ActorKind.SYSTEM)
     return Row(
         id=event.id,
         index=told.index,

@@ -358,9 +358,14 @@ class Said:
     tone: str
 
 
-def say(action: str, outcome: str) -> Said:
-    """Return how an action reads; one that this version does not know is named as it is."""
-    if action in {known.value for known in SENTENCES}:
+def say(action: str, outcome: str, *, by_vault: bool = False) -> Said:
+    """Return how an action reads; one that this version does not know is named as it is.
+
+    :param by_vault: what a person did not end, the vault did; it has heard nothing itself.
+    """
+    if by_vault and action == Action.PLAYBACK_CLOSED:
+        pattern, icon = gettext("noted what was heard of {what}"), "ear"
+    elif action in {known.value for known in SENTENCES}:
         sentence, icon = SENTENCES[Action(action)]
         pattern = str(sentence)
     else:

@@ -107,7 +107,7 @@ def context_of(about: About, lines: list[Line]) -> dict[str, Any]:
 
 
 def _row(line: Line) -> Row:
-    said = say(line.text("action"), line.text("outcome"))
+    said = say(line.text("action"), line.text("outcome"), by_vault=line.actor.get("kind") == ActorKind.SYSTEM)
     kind, outcome = line.target.get("kind", ""), line.text("outcome")
     target = str(TARGETS.get(kind, kind))
     return Row(
