@@ -22,6 +22,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, pgettext
 
 from audit.actions import GROUPS, Action
+from audit.actor import ActorKind
 from audit.shapes.lines import About, Line, Tell
 from audit.wording import (
     ACTOR_KINDS,
