@@ -71,6 +71,7 @@ class TrailFilters(forms.Form):
             is_choice = isinstance(field, forms.ChoiceField)
             field.widget.attrs["class"] = "form-select" if is_choice else "form-control"
         self.fields["recording"].widget.attrs["placeholder"] = _("The id of a recording")
+        self.fields["purpose"].widget.attrs["placeholder"] = _("Its code, such as complaint")
 
     def filters(self, now: datetime) -> EventFilters:
         """Return what a valid form looks for."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -17,7 +18,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from audit.actions import Action
-from audit.actor import Ref
+from audit.actor import ActorKind, Ref
 from audit.events import AddendumTold, Told
 from audit.wording import (
     ACTOR_KINDS,
@@ -34,6 +35,7 @@ from audit.wording import (
 )
 
 _MOST_FACTS = 4
+_ID = re.compile("=?[0-9a-f]{8}[0-9a-f-]{24,}")  # ids and keyed hashes: a row says that there was one, not which
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +81,7 @@ class About:
 def row_of(told: Told) -> Row:
     """Return one event as a row."""
     event = told.event
-    said = say(event.action, event.outcome)
+    said = say(event.action, event.outcome, by_vault=event.actor_kind == ActorKind.SYSTEM)
     return Row(
         id=event.id,
         index=told.index,
@@ -182,9 +184,8 @@ def _details(told: Told) -> list[str]:
         if name not in ("name", "address")
     ]
     code = _("code %(code)s") % {"code": facts["code"]} if "code" in facts else ""
-    others = [
-        f"{FACT_NAMES[name]}: {value}" for name, value in facts.items() if name in FACT_NAMES and value != ""
-    ]
+    shown = ((name, _ID.sub("", str(value))) for name, value in facts.items() if name in FACT_NAMES)
+    others = [f"{FACT_NAMES[name]}: {text}" for name, text in shown if text]
     place = body.get("access_point", "")
     return [
         *words,

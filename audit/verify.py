@@ -89,8 +89,7 @@ FILES = READING_COPIES | frozenset(
         "verify.py",
     }
 )
-# The same events in other shapes, for people and other programs; made from the entries, and not checked here.
-READING_COPIES = frozenset({"nen7513.jsonl", "ocsf.jsonl", "report.pdf"})
+KEPT = "a checkpoint you kept"
 
 sha256 = hashlib.sha256
 _encode = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False).encode
@@ -721,7 +720,7 @@ class _Export:
                 self.findings.add("FILE", f"{name} has {sizes[name]} bytes instead of {listed[name]}")
             if name in READING_COPIES:
                 self.findings.notes.append(
-                    f"{name} is a reading copy, which is not checked; entries.jsonl counts."
+                    f"{name} is a reading copy and was not checked; entries.jsonl was."
                 )
             elif name not in FILES and not name.startswith(("checkpoints/", "tile/")):
                 self.findings.add("FILE", f"{name} does not belong in a package")
@@ -749,8 +748,6 @@ class _Export:
         enclosed = {name: self.package.read(name) for name in ("README.txt", "verify.py")}
         if enclosed["README.txt"] is not None:
             self.findings.notes.append("Nobody signs README.txt; nothing here was checked by what it says.")
-        for name in sorted(READING_COPIES & self.package.sizes.keys()):
-            self.findings.notes.append(f"{name} is a reading copy and was not checked; entries.jsonl was.")
         if enclosed["verify.py"] not in (None, Path(__file__).read_bytes()):
             self.findings.notes.append(
                 "The enclosed verify.py is another program than the one that is running."
@@ -928,7 +925,7 @@ class _Export:
     def _check_known_checkpoints(self) -> None:
         """Compare with every checkpoint that is known from elsewhere, or came along."""
         notes = [(f"the checkpoint {name}", text) for name, text in self._enclosed()]
-        notes += [("a checkpoint you kept", text) for text in self.known]
+        notes += [(KEPT, text) for text in self.known]
         checked: list[tuple[int, bool, str]] = []
         for what, text in notes:
             try:
@@ -962,8 +959,8 @@ class _Export:
                     f" {size - 1} was rewritten",
                 )
                 break
-        if self.known and not any(not holds for _, holds, _ in checked):
-            self.findings.notes.append(f"Agrees with {len(self.known)} checkpoints that you kept.")
+        if kept := sum(holds and what == KEPT for _, holds, what in checked):
+            self.findings.notes.append(f"Agrees with {kept} checkpoint{'s' * (kept > 1)} that you kept.")
 
     def _enclosed(self) -> Iterator[tuple[str, str]]:
         for name in sorted(self.package.sizes):

@@ -98,7 +98,7 @@ SENTENCES: dict[Action, tuple[Promise, str]] = {
     Action.TRAIL_CAUGHT_UP: (_("noticed that all events have their checkpoint again"), "shield-check"),
     Action.TRAIL_REIMPORTED: (_("brought events back from the locked copy"), "undo-2"),
     Action.TRAIL_ORIGIN_OPENED: (_("went on with the trail under a new name"), "anchor"),
-    Action.STATEMENT_MADE: (_("stated who listened to {what}"), "file-text"),
+    Action.STATEMENT_MADE: (_("stated to somebody on a call who listened to them"), "file-text"),
     Action.BREACH_REPORT_MADE: (_("reported what was sent to {what}"), "file-text"),
     Action.KEY_CREATED: (_("made {what}"), "key-round"),
     Action.KEY_MOVED: (_("moved {what}"), "key-round"),
@@ -303,7 +303,7 @@ FIELD_NAMES: dict[str, Promise] = {
     "session": pgettext_lazy("field of an event", "Session, as a keyed hash"),
     "id": pgettext_lazy("field of an event", "Event"),
     "writer": pgettext_lazy("field of an event", "Written by process"),
-    "counter": pgettext_lazy("field of an event", "Its event number"),
+    "counter": pgettext_lazy("field of an event", "Its number in that process"),
     "v": pgettext_lazy("field of an event", "Version of the format"),
 }
 
@@ -358,9 +358,14 @@ class Said:
     tone: str
 
 
-def say(action: str, outcome: str) -> Said:
-    """Return how an action reads; one that this version does not know is named as it is."""
-    if action in {known.value for known in SENTENCES}:
+def say(action: str, outcome: str, *, by_vault: bool = False) -> Said:
+    """Return how an action reads; one that this version does not know is named as it is.
+
+    :param by_vault: what a person did not end, the vault did; it has heard nothing itself.
+    """
+    if by_vault and action == Action.PLAYBACK_CLOSED:
+        pattern, icon = gettext("noted what was heard of {what}"), "ear"
+    elif action in {known.value for known in SENTENCES}:
         sentence, icon = SENTENCES[Action(action)]
         pattern = str(sentence)
     else:

@@ -22,6 +22,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, pgettext
 
 from audit.actions import GROUPS, Action
+from audit.actor import ActorKind
 from audit.shapes.lines import About, Line, Tell
 from audit.wording import (
     ACTOR_KINDS,
@@ -107,7 +108,7 @@ def context_of(about: About, lines: list[Line]) -> dict[str, Any]:
 
 
 def _row(line: Line) -> Row:
-    said = say(line.text("action"), line.text("outcome"))
+    said = say(line.text("action"), line.text("outcome"), by_vault=line.actor.get("kind") == ActorKind.SYSTEM)
     kind, outcome = line.target.get("kind", ""), line.text("outcome")
     target = str(TARGETS.get(kind, kind))
     return Row(
@@ -134,7 +135,7 @@ def _who(line: Line) -> str:
 def _details(line: Line) -> list[str]:
     facts = line.facts
     code = _("code %(code)s") % {"code": facts["code"]} if "code" in facts else ""
-    others = [f"{FACT_NAMES[name]}: {value}" for name, value in facts.items() if name in FACT_NAMES]
+    others = [f"{FACT_NAMES[name]}: {value}" for name, value in facts.items() if name in FACT_NAMES and value != ""]
     return [*(f"“{word}”" for word in line.words), parts_heard(facts), code, *others[:_MOST_FACTS]]
 
 

@@ -294,7 +294,7 @@ def test_an_export_is_ordered_made_and_fetched_once(dpo, supervisor, tmp_path, f
     record(actor_of(supervisor), at=clock.now())
 
     dpo.post(reverse("audit:order"), {"format": "csv", "action": "recording.viewed"})
-    assert "hx-trigger" in dpo.get(reverse("audit:exports")).content.decode()
+    assert "every 2s" in dpo.get(reverse("audit:exports")).content.decode()
     sequence()
     export.run_waiting(now=clock.now())
     panel = dpo.get(reverse("audit:exports")).content.decode()
@@ -302,7 +302,7 @@ def test_an_export_is_ordered_made_and_fetched_once(dpo, supervisor, tmp_path, f
     fetch = reverse("audit:fetch", args=[ordered.id])
     response = dpo.post(fetch)
 
-    assert "hx-trigger" not in panel
+    assert "every 2s" not in panel
     assert fetch in panel
     path = tmp_path / "export.zip"
     path.write_bytes(b"".join(response.streaming_content))

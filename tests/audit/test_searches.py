@@ -12,7 +12,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from audit import events, rows, trail
+from audit import events, rows, sums, trail
 from audit.actions import FACTS, FACTS_OF_REFUSAL, Action
 from audit.actor import Actor, ActorKind, Ref
 from audit.events import EventFilters
@@ -210,6 +210,19 @@ def test_the_timeline_of_a_person_tells_what_they_heard(dpo, recording, ines):
     for words in ("Ines Verhoeven", "1:02", "of 1 recording"):
         assert words in page
     assert dpo.get(reverse("audit:person", args=[uuid4()])).status_code == 404
+
+
+def test_what_somebody_left_without_stopping_counts_as_theirs(dpo, recording, ines):
+    target, grant, at = of(recording), str(uuid4()), clock.now() - timedelta(minutes=16)
+    record(acts(ines), Action.PLAYBACK_GRANTED, target, at=at, grant=grant)
+    record(acts(ines), Action.PLAYBACK_WINDOW, target, at=at, grant=grant, from_ms=0, to_ms=60_000)
+    vault = Actor.system("task:recordings.close_stale_grants")
+    record(vault, Action.PLAYBACK_CLOSED, target, at=clock.now(), grant=grant, heard="0-62000", heard_ms=62_000)
+
+    assert sums.of_person(ines.pk) == sums.Sums(1, 62_000, at, 0)
+    assert sums.of_recording(recording.pk) == sums.Sums(1, 62_000, at, 0)
+    page = dpo.get(reverse("audit:recording", args=[recording.pk])).content.decode()
+    assert "<b>The vault</b> noted what was heard of" in page
 
 
 def test_timelines_are_linked_for_who_may_read_the_trail_and_for_nobody_else(dpo, recording, ines):
