@@ -113,8 +113,16 @@ def _forgotten(blank: Sequence[_Promised]) -> Mapping[str, list[tuple[float, dat
 def _lost_with_a_database() -> list[range]:
     """Return which events came back from a locked copy, which holds no addenda."""
     found = AuditEvent.objects.filter(action=Action.TRAIL_REIMPORTED.value, outcome=Outcome.DONE.value)
-    facts = [event.body.get("facts", {}) for event in found]
-    return [range(told["first"], told["last"] + 1) for told in facts if {"first", "last"} <= told.keys()]
+    places = dict(Leaf.objects.filter(event_id__in=found.values("id")).values_list("event_id", "index"))
+    spans = []
+    for event in found:
+        try:
+            told = event.body["facts"]
+            # It speaks of what stands before it: nobody may explain away what comes later.
+            spans.append(range(told["first"], min(told["last"] + 1, places[event.id])))
+        except (KeyError, TypeError):
+            continue
+    return spans
 
 
 def _named(one: _Promised) -> dict[str, object]:

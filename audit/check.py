@@ -159,9 +159,10 @@ def _check_batch(
     for leaf in leaves:
         event = by_id.get(leaf.event_id)
         if event is None:
-            if not gaps.explain(leaf.index):
+            if not (gaps.explain(leaf.index) and gaps.is_of_removed_month(leaf.index, leaf.recorded_at)):
                 yield _("Event %(index)d is gone.") % {"index": leaf.index}
             continue
+        gaps.note_left(leaf.index, event.occurred_at)
         if leaf_hash(bytes(event.entry)) != bytes(leaf.hash):
             yield _("Event %(index)d is not what was hashed.") % {"index": leaf.index}
         elif columns := _differing_columns(event):

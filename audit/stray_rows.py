@@ -82,7 +82,8 @@ def _rows(query: str, *values: int) -> list[Any]:
 def _find_odd_checkpoints() -> Iterator[str]:
     """Compare each checkpoint's row with its note; the newest of them with the log's key as well."""
     opened = AuditEvent.objects.filter(action=Action.TRAIL_ORIGIN_OPENED.value)
-    former = {event.body["facts"]["old"] for event in opened}
+    told = (event.body.get("facts") for event in opened)
+    former = {facts.get("old") for facts in told if isinstance(facts, dict)}
     for at, row in enumerate(Checkpoint.objects.order_by("-size").iterator(chunk_size=2_000)):
         origin = row.note.partition("\n")[0]
         origin = origin if origin in former else settings.AUDIT_ORIGIN

@@ -70,6 +70,8 @@ _SHOWN = 40
 _MOST_FINDINGS = 10_000
 _MOST_STRAY_LINES = 10_000
 _MOST_CHARACTERS = 20_000
+# How far from the end of a removed month a record that is left may stand before the last that went.
+_EDGE_BEFORE, _EDGE_AFTER = timedelta(days=1), timedelta(days=31)
 
 # The events that explain why something else is missing; every other one may pass unparsed.
 READ_WHOLE = frozenset({"trail.forgotten", "trail.month_removed", "trail.reimported"})
@@ -89,8 +91,6 @@ FILES = READING_COPIES | frozenset(
         "verify.py",
     }
 )
-# The same events in other shapes, for people and other programs; made from the entries, and not checked here.
-READING_COPIES = frozenset({"nen7513.jsonl", "ocsf.jsonl", "report.pdf"})
 
 sha256 = hashlib.sha256
 _encode = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False).encode
@@ -685,7 +685,7 @@ class _Export:
             return
         self._check_upper_tiles()
         self._check_entries()
-        self.gaps.explain(self.findings)
+        self.gaps.explain(self.findings, whole=self.is_whole)
         self._check_other_tiles()
         self._check_addenda_are_explained()
         self._check_known_checkpoints()
@@ -883,6 +883,11 @@ class _Export:
 
     def _check_other_tiles(self) -> None:
         """Check the tiles that no record of the package led to, and that each belongs to the tree."""
+        if self.is_whole:
+            for number in range(-(-self.checkpoint.size // _WIDTH)):
+                name = tile_path(0, number, self.tiles.width(0, number))
+                if number not in self.tiles_seen and name not in self.package.sizes:
+                    self.findings.add("TILE", f"{name} is missing")
         for name in sorted(self.package.sizes):
             if not name.startswith("tile/"):
                 continue
@@ -947,7 +952,9 @@ class _Export:
                 )
             else:
                 root = self.tiles.root_at(earlier.size)
-                if root is None:
+                if root is None and self.is_whole:
+                    self.findings.add("TILE", f"{what} ({earlier.size} records) cannot be compared: a tile is missing")
+                elif root is None:
                     self.findings.notes.append(f"{what} ({earlier.size} records) cannot be compared here.")
                 else:
                     checked.append((earlier.size, root == earlier.root, what))
@@ -962,8 +969,9 @@ class _Export:
                     f" {size - 1} was rewritten",
                 )
                 break
-        if self.known and not any(not holds for _, holds, _ in checked):
-            self.findings.notes.append(f"Agrees with {len(self.known)} checkpoints that you kept.")
+        kept = [holds for _, holds, what in checked if what == "a checkpoint you kept"]
+        if kept and all(holds for _, holds, _ in checked):
+            self.findings.notes.append(f"Agrees with {len(kept)} checkpoints that you kept.")
 
     def _enclosed(self) -> Iterator[tuple[str, str]]:
         for name in sorted(self.package.sizes):
@@ -1027,12 +1035,14 @@ class _Gaps:
         self.missing: list[tuple[int, int]] = []
         self.beginnings: list[tuple[int, str, int]] = []
         self.removals: list[tuple[int, dict[str, Any]]] = []
+        # The first record that is there, and each that stands before missing ones: index and moment.
+        self.left: list[tuple[int, str]] = []
 
     def add_removal(self, index: int, entry: dict[str, Any]) -> None:
         """Take up what an event says was removed, unless it cannot rightly say so."""
         facts = entry["facts"]
         numbers = [facts[name] for name in ("first", "last", "events", "writers", "numbers")]
-        if not re.fullmatch(r"\d{4}-(0[1-9]|1[0-2])", facts["month"], re.ASCII):
+        if not re.fullmatch(r"[2-8]\d{3}-(0[1-9]|1[0-2])", facts["month"], re.ASCII):
             return
         year, month = divmod(int(facts["month"][:4]) * 12 + int(facts["month"][5:]) - 1 + 13, 12)
         is_over = f"{year:04}-{month + 1:02}" <= entry["at"]
@@ -1040,8 +1050,19 @@ class _Gaps:
         if entry["outcome"] == "done" and is_over and is_number and numbers[0] <= numbers[1] < index:
             self.removals.append((index, facts))
 
-    def explain(self, findings: Findings) -> None:
+    def _fits(self, removal: dict[str, Any]) -> bool:
+        """Say whether what is left allows that this month went: its last is missing, nothing older is there."""
+        if not any(start <= removal["last"] <= end for start, end in self.missing):
+            return False
+        year, month = divmod(int(removal["month"][:4]) * 12 + int(removal["month"][5:]), 12)
+        ended = datetime(year, month + 1, 1)  # noqa: DTZ001 - all in UTC
+        early, late = (f"{at:%Y-%m-%d}" for at in (ended - _EDGE_BEFORE, ended + _EDGE_AFTER))
+        return all(early <= at < late for index, at in self.left if index < removal["last"])
+
+    def explain(self, findings: Findings, *, whole: bool = True) -> None:
         """Name everything that no removed month explains, and note those that do."""
+        if whole:
+            self.removals = [(index, removal) for index, removal in self.removals if self._fits(removal)]
         stretches: list[list[int]] = []
         for first, last, events in sorted((r["first"], r["last"], r["events"]) for _, r in self.removals):
             if stretches and first <= stretches[-1][1]:
@@ -1092,6 +1113,7 @@ class _Reader:
         self._parses_all = parses_all
         self._is_whole = export.is_whole
         self._size = export.checkpoint.size
+        self._at = b""
         withheld = export.manifest.get("withheld")
         if not isinstance(withheld, list):
             raise Broken("manifest.json does not say which addenda are withheld")
@@ -1114,6 +1136,7 @@ class _Reader:
         if index != expected or index >= self._size:
             self._check_place(index, expected)
         self._check_counter(index, writer, int(counter))
+        self._at = at
         if promised:
             words = [str(word, "ascii") for word in promised]
             pairs = list(zip(words[::2], words[1::2], strict=True))
@@ -1136,6 +1159,7 @@ class _Reader:
                 self._forms.learn(line, entry)
             self._check_place(index, expected)
             self._check_counter(index, entry["writer"].encode(), entry["counter"])
+            self._note_moment(index, entry["at"])
             if entry["action"] in READ_WHOLE:
                 self._note_what_it_explains(index, entry)
             promised = [(part["sha256"], part["subject"]) for part in entry.get("addenda", ())]
@@ -1167,8 +1191,15 @@ class _Reader:
             self._findings.add_record("DUPLICATE", index, "stands twice or out of order")
         elif index > expected and self._is_whole:
             self._export.gaps.missing.append((expected, index - 1))
+            if expected:
+                self._export.gaps.left.append((expected - 1, self._at.decode()))
         if index >= self._size:
             self._findings.add_record("INSERTED", index, "lies beyond the checkpoint")
+
+    def _note_moment(self, index: int, at: str) -> None:
+        if not self._at:  # the first record; each that gives a form its first example comes here, too
+            self._export.gaps.left.append((index, at))
+        self._at = at.encode()
 
     def _check_counter(self, index: int, writer: bytes, counter: int) -> None:
         before = self._counters.get(writer, 0)
