@@ -83,13 +83,17 @@ class Gaps:
                     " their time was over."
                 ) % {"first": first, "last": last, "missing": missing, "events": events}
         for month, index in self._odd.items():
-            yield _("An event says that %(month)s was removed, but event %(index)d of another time is left before.") % {
+            yield _(
+                "An event says that %(month)s was removed, but event %(index)d of another time is left before."
+            ) % {
                 "month": month,
                 "index": index,
             }
         for removal in self._removals:
             if removal.last not in self._went:
-                yield _("An event says that %(month)s was removed, but its last event %(index)d is there.") % {
+                yield _(
+                    "An event says that %(month)s was removed, but its last event %(index)d is there."
+                ) % {
                     "month": removal.month,
                     "index": removal.last,
                 }

@@ -14,10 +14,11 @@ from django.db import connection
 from django.utils.translation import gettext as _
 
 from audit import log_key
-from audit.actions import Action
-from audit.models import AuditEvent, Checkpoint
+from audit.actions import Action, Outcome
+from audit.models import AuditEvent, Checkpoint, Leaf
 from audit.tree_head import CheckpointRefused, TreeHead, open_checkpoint
 from vault.crypto.errors import NoteRefused
+from vault.crypto.notes import open_note
 
 MOST_SIGNATURES = 10_000
 _MOST_ROWS = 20
@@ -83,13 +84,21 @@ def _find_odd_checkpoints() -> Iterator[str]:
     """Compare each checkpoint's row with its note; the newest of them with the log's key as well."""
     opened = AuditEvent.objects.filter(action=Action.TRAIL_ORIGIN_OPENED.value)
     told = (event.body.get("facts") for event in opened)
+    brought_back = _brought_back()
     former = {facts.get("old") for facts in told if isinstance(facts, dict)}
+    above: Checkpoint | None = None
     for at, row in enumerate(Checkpoint.objects.order_by("-size").iterator(chunk_size=2_000)):
+        if above and above.number != row.number + 1:
+            yield _removed(row.size, above.size, above.number - row.number - 1)
+        above = row
         origin = row.note.partition("\n")[0]
         origin = origin if origin in former else settings.AUDIT_ORIGIN
         try:
             if at < MOST_SIGNATURES:
                 head = open_checkpoint(row.note, [log_key.verifier_of(origin)], origin=origin)
+                if row.size not in brought_back:
+                    text = f"{head.numbered_text(row.number)}\n{row.number_signature}"
+                    open_note(text, [log_key.verifier_of(origin)])
             else:
                 head = TreeHead.parse(row.note.partition("\n\n")[0] + "\n")
             holds = (head.size, head.root) == (row.size, bytes(row.root))
@@ -97,3 +106,25 @@ def _find_odd_checkpoints() -> Iterator[str]:
             holds = False
         if not holds:
             yield _("Checkpoint %(size)d is not the one that was signed.") % {"size": row.size}
+    if above and above.number != 1:
+        yield _removed(0, above.size, above.number - 1)
+
+
+def _removed(low: int, high: int, count: int) -> str:
+    return _("Between the checkpoints over %(low)d and %(high)d events, %(count)d are missing.") % {
+        "low": low,
+        "high": high,
+        "count": count,
+    }
+
+
+def _brought_back() -> set[int]:
+    """Return the sizes whose checkpoints came back from a locked copy, which holds no numbers, as numbered events say."""
+    found = AuditEvent.objects.filter(action=Action.TRAIL_REIMPORTED.value, outcome=Outcome.DONE.value)
+    numbered = set(Leaf.objects.filter(event_id__in=found.values("id")).values_list("event_id", flat=True))
+    facts = [event.body.get("facts") for event in found if event.id in numbered]
+    return {
+        told["tree_size"]
+        for told in facts
+        if isinstance(told, dict) and isinstance(told.get("tree_size"), int)
+    }

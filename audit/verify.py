@@ -953,7 +953,9 @@ class _Export:
             else:
                 root = self.tiles.root_at(earlier.size)
                 if root is None and self.is_whole:
-                    self.findings.add("TILE", f"{what} ({earlier.size} records) cannot be compared: a tile is missing")
+                    self.findings.add(
+                        "TILE", f"{what} ({earlier.size} records) cannot be compared: a tile is missing"
+                    )
                 elif root is None:
                     self.findings.notes.append(f"{what} ({earlier.size} records) cannot be compared here.")
                 else:

@@ -60,10 +60,12 @@ NAMED_AS = {
     ("audit_checkpoint", "size"): {"FILE", "ROLLED BACK", "TILE", CHECK},
     ("audit_checkpoint", "root"): {CHECK},
     ("audit_checkpoint", "note"): {"UNSIGNED", "BROKEN", CHECK},
+    ("audit_checkpoint", "number"): {CHECK},
+    ("audit_checkpoint", "number_signature"): {CHECK},
 }
 
 
-_LAST_LEAF = "SELECT FROM audit_leaf WHERE index = (SELECT max(size) FROM audit_checkpoint) - 1"
+_LAST_LEAF = "SELECT 1 FROM audit_leaf WHERE index = (SELECT max(size) FROM audit_checkpoint) - 1"
 
 
 def run(statement: str, *values: object) -> list[tuple[Any, ...]]:
@@ -102,7 +104,9 @@ def flip(table: str, column: str, kind: str, dice: random.Random) -> set[str]:
         "timestamp with time zone": f"{column} + interval '{bit} microseconds'",
     }[kind]
     new = OF_A_LIST.get(column, new)
-    is_last = bool(run(f"{_LAST_LEAF} AND ({'event_id' if table == 'audit_event' else 'index'})::text = %s", str(row)))
+    is_last = bool(
+        run(f"{_LAST_LEAF} AND ({'event_id' if table == 'audit_event' else 'index'})::text = %s", str(row))
+    )
     run(f"UPDATE {table} SET {column} = {new} WHERE {key} = %s", row)
     repeated = {CHECK} if table == "audit_event" else {"ADDENDUM MISSING", "ADDENDUM ALTERED"}
     named = NAMED_AS.get((table, column), repeated)
@@ -240,6 +244,15 @@ def serve_an_old_checkpoint(dice: random.Random) -> set[str]:
     return {"ROLLED BACK"}
 
 
+def remove_checkpoints_in_a_row(dice: random.Random) -> set[str]:
+    """Remove one checkpoint, or two or three in a row, over which a later one stands."""
+    sizes = [size for (size,) in run("SELECT size FROM audit_checkpoint ORDER BY size")]
+    count = dice.randint(1, 3)
+    first = dice.randrange(len(sizes) - count)
+    run("DELETE FROM audit_checkpoint WHERE size = ANY(%s)", sizes[first : first + count])
+    return {CHECK}
+
+
 def rewrite_with_the_key(dice: random.Random) -> set[str]:
     """Change one event, and make everything above it anew, signed with the real key."""
     index = an_index(dice)
@@ -258,7 +271,7 @@ def rewrite_with_the_key(dice: random.Random) -> set[str]:
     changed = leaf_hash(entries[index])
     run("UPDATE audit_leaf SET hash = %s WHERE index = %s", changed, index)
     edge = Edge()
-    for size, note in run("SELECT size, note FROM audit_checkpoint ORDER BY size"):
+    for size, note, number in run("SELECT size, note, number FROM audit_checkpoint ORDER BY size"):
         for tile in edge.append(map(leaf_hash, entries[edge.size : size])):
             run(
                 "UPDATE audit_tile SET hashes = %s, root = %s WHERE level = %s AND number = %s",
@@ -267,9 +280,19 @@ def rewrite_with_the_key(dice: random.Random) -> set[str]:
                 tile.level,
                 tile.number,
             )
-        signed = TreeHead(settings.AUDIT_ORIGIN, size, edge.root()).sign(log_key.signer())
+        head = TreeHead(settings.AUDIT_ORIGIN, size, edge.root())
+        signed, numbered = (
+            head.sign(log_key.signer()),
+            log_key.signer().signature_line(head.numbered_text(number)),
+        )
         assert (signed == note) == (size <= index)
-        run("UPDATE audit_checkpoint SET note = %s, root = %s WHERE size = %s", signed, edge.root(), size)
+        run(
+            "UPDATE audit_checkpoint SET note = %s, number_signature = %s, root = %s WHERE size = %s",
+            signed,
+            numbered,
+            edge.root(),
+            size,
+        )
     return {"REWRITTEN"}
 
 
@@ -287,6 +310,7 @@ ATTACKS: list[Callable[[random.Random], set[str]]] = [
     cut_the_end,
     restore_a_backup,
     serve_an_old_checkpoint,
+    remove_checkpoints_in_a_row,
     rewrite_with_the_key,
 ]
 

@@ -6,7 +6,7 @@ import pytest
 from django.conf import settings
 from django.db import transaction
 
-from audit import checkpoints, log_key, package, trail, verify
+from audit import check, checkpoints, log_key, package, trail, verify
 from audit.actions import Action
 from audit.actor import Actor
 from audit.events import EventFilters
@@ -149,6 +149,27 @@ def test_a_history_rewritten_with_the_real_key_is_found_by_a_kept_checkpoint(fre
         "REWRITTEN: a checkpoint you kept covers 12 records that were others: something in records 0 to 11 was"
         " rewritten"
     ]
+
+
+def test_two_checkpoints_in_a_row_that_were_removed_are_missed(fresh_database):
+    for _ in range(5):
+        record_some(2)
+        sequence()
+    assert check.examine(checkpoints.newest()).findings == []
+    sizes = [one.size for one in Checkpoint.objects.order_by("size")]
+
+    with attacker(fresh_database) as owner:
+        owner.execute("DELETE FROM audit_checkpoint WHERE number IN (2, 3)")
+    taken = check.examine(checkpoints.newest()).findings
+    with attacker(fresh_database) as owner:
+        owner.execute("UPDATE audit_checkpoint SET number = number - 2 WHERE number > 3")
+    renumbered = check.examine(checkpoints.newest()).findings
+
+    low, high, *others = sizes[:1] + sizes[3:]
+    assert taken == [f"Between the checkpoints over {low} and {high} events, 2 are missing."]
+    assert set(renumbered) == {
+        f"Checkpoint {size} is not the one that was signed." for size in (high, *others)
+    }
 
 
 def test_nothing_is_lost_and_nothing_doubled_when_it_is_checked_at_any_size(fresh_database, tmp_path):
