@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from django.utils.translation import gettext as _
 from audit import subjects
 from audit.actions import Action, Outcome
 from audit.events import promised as promised_by
+from audit.lookups import Lookups
 from audit.models import Addendum, AuditEvent, Leaf, SubjectKey
 
 # How long another process may have sealed with a key that it had in memory when the subject was forgotten.
@@ -25,9 +27,15 @@ class _Promised:
     """An addendum as an entry promises it."""
 
     index: int
-    at: datetime
+    event: AuditEvent
     digest: bytes
     subject: str
+    is_about_actor: bool
+
+    @property
+    def at(self) -> datetime:
+        """When the event happened."""
+        return self.event.occurred_at
 
     @property
     def month(self) -> str:
@@ -36,16 +44,16 @@ class _Promised:
 
 
 def check_addenda(
-    events: Sequence[tuple[int, AuditEvent]], *, removed_months: Collection[str]
+    events: Sequence[tuple[int, AuditEvent]], *, removed_months: Collection[str], lookups: Lookups
 ) -> Iterator[str]:
-    """Yield what is wrong with the addenda of these events, given with their places in the tree.
+    """Yield what is wrong with the addenda of these events, given with their places in the tree, and how they are found.
 
     :param removed_months: the months that were removed from the trail, whose keys went with them.
     """
     promised = [
-        _Promised(index, event.occurred_at, digest, subject)
+        _Promised(index, event, digest, subject, place == 0)
         for index, event in events
-        for digest, subject in promised_by(event)
+        for place, (digest, subject) in enumerate(promised_by(event))
     ]
     lost = _lost_with_a_database()
     expected = [
@@ -53,12 +61,14 @@ def check_addenda(
         for one in promised
         if one.month not in removed_months and not any(one.index in span for span in lost)
     ]
+    for index, event in events:
+        lookups.note_query(index, event, must_be=not any(index in span for span in lost))
     rows = _rows(event for _index, event in events)
     there = set(
         SubjectKey.objects.filter(id__in={row.key_id for row in rows.values()}).values_list("id", flat=True)
     )
     keys = subjects.open_keys(there)
-    blank = []
+    blank, is_open = [], set()
     for one in expected:
         row = rows.get(one.digest)
         if row is None:
@@ -75,6 +85,14 @@ def check_addenda(
                 yield _("The addendum of event %(index)d about %(subject)s is not what was sealed.") % _named(
                     one
                 )
+            else:
+                is_open.add(one.digest)
+                if one.is_about_actor:
+                    lookups.note_opened(one.index, one.event, _address(raw), row.key_id)
+    for one in promised:
+        if one.is_about_actor and one.digest not in is_open:
+            lookups.note_closed()
+    yield from lookups.check()
     forgotten = _forgotten(blank)
     for one in blank:
         if not any(
@@ -84,6 +102,11 @@ def check_addenda(
                 "The key of the addendum of event %(index)d about %(subject)s is gone, and no event says that it was"
                 " forgotten."
             ) % _named(one)
+
+
+def _address(addendum: bytes) -> str:
+    told = json.loads(addendum)
+    return str(told["fields"].get("address", ""))
 
 
 def _rows(events: Iterator[AuditEvent]) -> dict[bytes, Addendum]:

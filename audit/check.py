@@ -24,7 +24,8 @@ from audit.actor import Actor, Ref
 from audit.addenda import check_addenda
 from audit.anchors import witnesses
 from audit.gaps import Gaps
-from audit.models import Anchor, AuditEvent, Checkpoint, Leaf, Tile
+from audit.lookups import Lookups
+from audit.models import Anchor, AuditEvent, Checkpoint, Leaf, RemovedMonth, Tile
 from audit.tree import TILE_WIDTH, Edge, FullTile, leaf_hash
 from audit.tree_head import CheckpointRefused, TreeHead, open_checkpoint
 from vault.crypto.errors import NoteRefused
@@ -87,7 +88,7 @@ def last_check() -> AuditEvent | None:
 
 def _findings(checkpoint: Checkpoint, on_progress: Callable[[int], None]) -> Iterator[str]:
     edge, counters, found = Edge(), dict[UUID, int](), 0
-    gaps = Gaps(months.told_removals())
+    gaps, lookups = Gaps(months.told_removals()), Lookups()
     for first in range(0, checkpoint.size, BATCH):
         leaves = list(
             Leaf.objects.filter(index__gte=first, index__lt=min(first + BATCH, checkpoint.size)).order_by(
@@ -96,7 +97,7 @@ def _findings(checkpoint: Checkpoint, on_progress: Callable[[int], None]) -> Ite
         )
         for finding in chain(
             _check_anchors(first, leaves, edge),
-            _check_batch(first, leaves, edge, counters, gaps, checkpoint.size),
+            _check_batch(first, leaves, edge, counters, gaps, lookups, checkpoint.size),
         ):
             yield finding
             found += 1
@@ -105,6 +106,8 @@ def _findings(checkpoint: Checkpoint, on_progress: Callable[[int], None]) -> Ite
                 return
         on_progress(first + len(leaves))
     yield from gaps.findings()
+    yield from lookups.findings(checkpoint.size)
+    yield from _check_removed_months()
     yield from _check_signature(checkpoint, edge)
     yield from _check_reach()
     yield from stray_rows.find_stray_rows(checkpoint)
@@ -142,7 +145,13 @@ def _is_cosigned(anchor: Anchor, head: TreeHead, witness: witnesses.Witness) -> 
 
 
 def _check_batch(
-    first: int, leaves: list[Leaf], edge: Edge, counters: dict[UUID, int], gaps: Gaps, size: int
+    first: int,
+    leaves: list[Leaf],
+    edge: Edge,
+    counters: dict[UUID, int],
+    gaps: Gaps,
+    lookups: Lookups,
+    size: int,
 ) -> Iterator[str]:
     expected = min(BATCH, size - first)
     if [leaf.index for leaf in leaves] != list(range(first, first + expected)):
@@ -182,7 +191,7 @@ def _check_batch(
                 yield finding
         counters[event.writer] = event.counter
     numbered = [(leaf.index, by_id[leaf.event_id]) for leaf in leaves if leaf.event_id in by_id]
-    yield from check_addenda(numbered, removed_months=gaps.months)
+    yield from check_addenda(numbered, removed_months=gaps.months, lookups=lookups)
     full = edge.append(bytes(leaf.hash) for leaf in leaves)
     yield from _check_tiles(full)
 
@@ -230,6 +239,16 @@ def _check_tiles(full: list[FullTile]) -> Iterator[str]:
                     "level": level,
                     "number": number,
                 }
+
+
+def _check_removed_months() -> Iterator[str]:
+    """Compare the table of removed months with what events say: pages and keys go by the table."""
+    told = {(one.month, one.first, one.last, one.events) for one in months.told_removals()}
+    for row in RemovedMonth.objects.order_by("month"):
+        if (row.month, row.first, row.last, row.events) not in told:
+            yield _("The table of removed months holds %(month)s, and no event says so.") % {
+                "month": row.month
+            }
 
 
 def _check_signature(checkpoint: Checkpoint, edge: Edge) -> Iterator[str]:

@@ -175,6 +175,51 @@ def insert_a_leaf(dice: random.Random) -> set[str]:
     return {CHECK}
 
 
+def insert_a_twin(dice: random.Random) -> set[str]:
+    """Put another event beside one that is numbered, under the same id."""
+    index = an_index(dice)
+    (event,) = run("SELECT event_id FROM audit_leaf WHERE index = %s", index)[0]
+    run(
+        "INSERT INTO audit_event (id, recorded_at, occurred_at, action, outcome, actor_kind, actor_id, actor_role,"
+        " target_kind, target_id, purpose, writer, counter, entry, tx)"
+        " SELECT id, recorded_at + interval '1 second', occurred_at, action, 'refused', actor_kind, actor_id, actor_role,"
+        " target_kind, target_id, purpose, writer, counter, entry, tx FROM audit_event WHERE id = %s",
+        event,
+    )
+    return {CHECK}
+
+
+def change_a_lookup(dice: random.Random) -> set[str]:
+    """Hide an event from whoever looks for an address, or let another be found in its place."""
+    (row,) = dice.choice(run("SELECT id FROM audit_lookup ORDER BY id"))
+    change = dice.choice(
+        [
+            "DELETE FROM audit_lookup WHERE id = %s",
+            "UPDATE audit_lookup SET value = substr(sha256(value), 1, 16) WHERE id = %s",
+            "UPDATE audit_lookup SET key_id = NULL WHERE id = %s",
+            "UPDATE audit_lookup SET event_id = (SELECT event_id FROM audit_leaf WHERE index = 1) WHERE id = %s",
+            "INSERT INTO audit_lookup (value, event_id, key_id) SELECT value, event_id, key_id FROM audit_lookup"
+            " WHERE id = %s",
+            "INSERT INTO audit_lookup (value, event_id) SELECT value, gen_random_uuid() FROM audit_lookup WHERE id = %s",
+        ]
+    )
+    run(change, row)
+    return {CHECK}
+
+
+def claim_a_removed_month(dice: random.Random) -> set[str]:
+    """Say of a month, where the pages look, that it went when its time was over."""
+    index = an_index(dice)
+    run(
+        "INSERT INTO audit_removedmonth (month, first, last, events, event_id, removed_at)"
+        " SELECT '2020-01', %s, %s, 1, event_id, now() FROM audit_leaf WHERE index = %s",
+        index,
+        index,
+        index,
+    )
+    return {CHECK}
+
+
 def insert_an_addendum(dice: random.Random) -> set[str]:
     run(
         "INSERT INTO audit_addendum (digest, event_id, key_id, sealed)"
@@ -305,6 +350,9 @@ ATTACKS: list[Callable[[random.Random], set[str]]] = [
     insert_a_leaf,
     insert_an_addendum,
     insert_a_tile,
+    insert_a_twin,
+    change_a_lookup,
+    claim_a_removed_month,
     swap,
     swap,
     cut_the_end,
