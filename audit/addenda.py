@@ -123,7 +123,11 @@ def _rows(events: Iterator[AuditEvent]) -> dict[bytes, Addendum]:
 def _forgotten(blank: Sequence[_Promised]) -> Mapping[str, list[tuple[float, datetime]]]:
     """Return when each of the subjects was forgotten, and where that stands in the tree: its end, if nowhere yet."""
     wanted = {one.subject.partition(":")[2] for one in blank}
-    found = list(AuditEvent.objects.filter(action=Action.TRAIL_FORGOTTEN.value, target_id__in=wanted))
+    found = list(
+        AuditEvent.objects.filter(
+            action=Action.TRAIL_FORGOTTEN.value, outcome=Outcome.DONE.value, target_id__in=wanted
+        )
+    )
     leaves = Leaf.objects.filter(event_id__in=[event.id for event in found])
     places = dict(leaves.values_list("event_id", "index"))
     told: defaultdict[str, list[tuple[float, datetime]]] = defaultdict(list)

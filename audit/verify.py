@@ -31,7 +31,7 @@ from array import array
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO, NoReturn, TextIO, cast
@@ -1030,6 +1030,15 @@ class _Missing:
         return later if moments[0] > moments[1] + timedelta(minutes=1) else []
 
 
+def _days_after(month: str, at: str) -> int:
+    """Return how many days after a month's end a moment lies; far away if it is none."""
+    year, following = divmod(int(month[:4]) * 12 + int(month[5:]), 12)
+    try:
+        return (date.fromisoformat(at[:10]) - date(year, following + 1, 1)).days
+    except ValueError:
+        return _LARGEST
+
+
 class _Gaps:
     """What is missing, held against the months that the vault says it has removed."""
 
@@ -1056,10 +1065,10 @@ class _Gaps:
         """Say whether what is left allows that this month went: its last is missing, nothing older is there."""
         if not any(start <= removal["last"] <= end for start, end in self.missing):
             return False
-        year, month = divmod(int(removal["month"][:4]) * 12 + int(removal["month"][5:]), 12)
-        ended = datetime(year, month + 1, 1)  # noqa: DTZ001 - all in UTC
-        early, late = (f"{at:%Y-%m-%d}" for at in (ended - _EDGE_BEFORE, ended + _EDGE_AFTER))
-        return all(early <= at < late for index, at in self.left if index < removal["last"])
+        nearby = range(-_EDGE_BEFORE.days, _EDGE_AFTER.days)
+        return all(
+            _days_after(removal["month"], at) in nearby for index, at in self.left if index < removal["last"]
+        )
 
     def explain(self, findings: Findings, *, whole: bool = True) -> None:
         """Name everything that no removed month explains, and note those that do."""
@@ -1096,6 +1105,13 @@ class _Gaps:
             for index, writer, counter in self.beginnings:
                 findings.add_record(
                     "GAP", index, f"follows on number 0 of writer {writer} with number {counter}"
+                )
+        if self.removals and self.left:
+            month = max(removal["month"] for _, removal in self.removals)
+            idle = _days_after(month, self.left[0][1])
+            if idle > _EDGE_AFTER.days:
+                findings.notes.append(
+                    f"Between the end of {month}, the newest removed month, and the first record left lie {idle} days."
                 )
         for index, removal in self.removals:
             findings.notes.append(
@@ -1178,6 +1194,8 @@ class _Reader:
 
     def _note_what_it_explains(self, index: int, entry: dict[str, Any]) -> None:
         """Keep what an event of READ_WHOLE says about others, so that what is missing there is explained."""
+        if entry["outcome"] != "done":
+            return
         if entry["action"] == "trail.forgotten":
             target = entry["target"]
             self._export.forgotten[f"{target['kind']}:{target['id']}"] = (index, entry["at"])
