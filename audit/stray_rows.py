@@ -27,10 +27,12 @@ _MOVED_MOMENTS = """
     SELECT leaf.index FROM audit_leaf AS leaf JOIN audit_event AS event ON event.id = leaf.event_id
     WHERE leaf.index < %s AND event.recorded_at <> leaf.recorded_at ORDER BY leaf.index LIMIT %s
 """
-# Below the transaction that the newest checkpoint names the sequencer reads no more, if the cluster is the same.
+# Below the transaction that the newest checkpoint names the sequencer reads no more, if the cluster is the same; what
+# claims one that has not begun it would never reach.
 _PASSED_OVER = """
     SELECT event.id FROM audit_event AS event
-    WHERE event.tx < %s::text::xid8 AND %s = (SELECT system_identifier FROM pg_control_system())
+    WHERE (event.tx < %s::text::xid8 OR event.tx >= pg_snapshot_xmax(pg_current_snapshot())::text::xid8)
+      AND %s = (SELECT system_identifier FROM pg_control_system())
       AND NOT EXISTS (SELECT FROM audit_leaf AS leaf WHERE leaf.event_id = event.id)
     ORDER BY event.id LIMIT %s
 """

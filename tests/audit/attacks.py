@@ -147,7 +147,10 @@ _FORGED = """
 
 def insert_an_event(dice: random.Random) -> set[str]:
     """Put an event beside the tree, where the sequencer looks no more."""
-    run(_FORGED, uuid4(), an_index(dice))
+    event = uuid4()
+    run(_FORGED, event, an_index(dice))
+    if dice.random() < 0.5:  # it claims a transaction that no sequencer will ever come to
+        run("UPDATE audit_event SET tx = '4611686018427387904' WHERE id = %s", event)
     return {CHECK}
 
 
