@@ -69,6 +69,7 @@ _LARGEST = 2**53 - 1
 _SHOWN = 40
 _MOST_FINDINGS = 10_000
 _MOST_STRAY_LINES = 10_000
+_MOST_MISSING_TILES = 1_000
 _MOST_CHARACTERS = 20_000
 # How far from the end of a removed month a record that is left may stand before the last that went.
 _EDGE_BEFORE, _EDGE_AFTER = timedelta(days=1), timedelta(days=31)
@@ -777,7 +778,7 @@ class _Export:
 
     def _check_upper_tiles(self) -> None:
         """Check level 1 and above, from the signed root down; what they say of level 0 can then be trusted."""
-        level = 1
+        level, missing = 1, 0
         while self.checkpoint.size >> 8 * level:
             for number in range(-(-(self.checkpoint.size >> 8 * level) // _WIDTH)):
                 path = tile_path(level, number, self.tiles.width(level, number))
@@ -788,6 +789,9 @@ class _Export:
                     self.findings.add("TILE", str(error))
                 if hashes is None:
                     self.trusted_tiles = False
+                    missing += 1
+                    if missing > _MOST_MISSING_TILES:
+                        raise Broken("the package lacks tile after tile of a tree of this size")
                     self.findings.add("TILE", f"{path} is missing or damaged")
                 elif len(hashes) == _WIDTH:
                     above = self.tiles.get(level + 1, number // _WIDTH)
@@ -883,7 +887,7 @@ class _Export:
 
     def _check_other_tiles(self) -> None:
         """Check the tiles that no record of the package led to, and that each belongs to the tree."""
-        if self.is_whole:
+        if self.is_whole and self.trusted_tiles:  # then there is a hash of each, so they have an end
             for number in range(-(-self.checkpoint.size // _WIDTH)):
                 name = tile_path(0, number, self.tiles.width(0, number))
                 if number not in self.tiles_seen and name not in self.package.sizes:
