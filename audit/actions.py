@@ -238,7 +238,7 @@ FACTS: dict[Action, frozenset[str]] = {
     Action.TRAIL_EXPORT_FINISHED: _facts("events size sha256 tree_size"),
     Action.TRAIL_EXPORT_DOWNLOADED: _facts("events size sha256"),
     Action.TRAIL_EXPORT_EXPIRED: _facts("why"),
-    Action.TRAIL_VERIFIED: _facts("tree_size whole findings first_finding check"),
+    Action.TRAIL_VERIFIED: _facts("tree_size checkpoint whole findings first_finding check"),
     Action.TRAIL_FORGOTTEN: _facts("keys ground approval"),
     Action.TRAIL_MONTH_REMOVED: _facts("month first last events writers numbers policy tree_size root"),
     Action.TRAIL_CHECK_REQUESTED: _facts("check"),

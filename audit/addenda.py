@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from audit import subjects
 from audit.actions import Action, Outcome
 from audit.events import promised as promised_by
 from audit.findings import Finding
+from audit.lookups import Lookups
 from audit.models import Addendum, AuditEvent, Leaf, SubjectKey
 
 # How long another process may have sealed with a key that it had in memory when the subject was forgotten.
@@ -24,9 +26,15 @@ class _Promised:
     """An addendum as an entry promises it."""
 
     index: int
-    at: datetime
+    event: AuditEvent
     digest: bytes
     subject: str
+    is_about_actor: bool
+
+    @property
+    def at(self) -> datetime:
+        """When the event happened."""
+        return self.event.occurred_at
 
     @property
     def month(self) -> str:
@@ -35,16 +43,16 @@ class _Promised:
 
 
 def check_addenda(
-    events: Sequence[tuple[int, AuditEvent]], *, removed_months: Collection[str]
+    events: Sequence[tuple[int, AuditEvent]], *, removed_months: Collection[str], lookups: Lookups
 ) -> Iterator[Finding]:
-    """Yield what is wrong with the addenda of these events, given with their places in the tree.
+    """Yield what is wrong with the addenda of these events, given with their places in the tree, and how they are found.
 
     :param removed_months: the months that were removed from the trail, whose keys went with them.
     """
     promised = [
-        _Promised(index, event.occurred_at, digest, subject)
+        _Promised(index, event, digest, subject, place == 0)
         for index, event in events
-        for digest, subject in promised_by(event)
+        for place, (digest, subject) in enumerate(promised_by(event))
     ]
     lost = _lost_with_a_database()
     expected = [
@@ -52,12 +60,14 @@ def check_addenda(
         for one in promised
         if one.month not in removed_months and not any(one.index in span for span in lost)
     ]
+    for index, event in events:
+        lookups.note_query(index, event, must_be=not any(index in span for span in lost))
     rows = _rows(event for _index, event in events)
     there = set(
         SubjectKey.objects.filter(id__in={row.key_id for row in rows.values()}).values_list("id", flat=True)
     )
     keys = subjects.open_keys(there)
-    blank = []
+    blank, is_open = [], set()
     for one in expected:
         row = rows.get(one.digest)
         if row is None:
@@ -70,12 +80,25 @@ def check_addenda(
             raw = subjects.open_sealed(keys[row.key_id], bytes(row.sealed), one.digest)
             if raw is None or hashlib.sha256(raw).digest() != one.digest:
                 yield _of("addendum-changed", one)
+            else:
+                is_open.add(one.digest)
+                if one.is_about_actor:
+                    lookups.note_opened(one.index, one.event, _address(raw), row.key_id)
+    for one in promised:
+        if one.is_about_actor and one.digest not in is_open:
+            lookups.note_closed()
+    yield from lookups.check()
     forgotten = _forgotten(blank)
     for one in blank:
         if not any(
             one.index < index or one.at <= at + REMEMBERED_FOR for index, at in forgotten[one.subject]
         ):
             yield _of("key-gone", one)
+
+
+def _address(addendum: bytes) -> str:
+    told = json.loads(addendum)
+    return str(told["fields"].get("address", ""))
 
 
 def _rows(events: Iterator[AuditEvent]) -> dict[bytes, Addendum]:
@@ -92,7 +115,11 @@ def _rows(events: Iterator[AuditEvent]) -> dict[bytes, Addendum]:
 def _forgotten(blank: Sequence[_Promised]) -> Mapping[str, list[tuple[float, datetime]]]:
     """Return when each of the subjects was forgotten, and where that stands in the tree: its end, if nowhere yet."""
     wanted = {one.subject.partition(":")[2] for one in blank}
-    found = list(AuditEvent.objects.filter(action=Action.TRAIL_FORGOTTEN.value, target_id__in=wanted))
+    found = list(
+        AuditEvent.objects.filter(
+            action=Action.TRAIL_FORGOTTEN.value, outcome=Outcome.DONE.value, target_id__in=wanted
+        )
+    )
     leaves = Leaf.objects.filter(event_id__in=[event.id for event in found])
     places = dict(leaves.values_list("event_id", "index"))
     told: defaultdict[str, list[tuple[float, datetime]]] = defaultdict(list)
@@ -105,8 +132,16 @@ def _forgotten(blank: Sequence[_Promised]) -> Mapping[str, list[tuple[float, dat
 def _lost_with_a_database() -> list[range]:
     """Return which events came back from a locked copy, which holds no addenda."""
     found = AuditEvent.objects.filter(action=Action.TRAIL_REIMPORTED.value, outcome=Outcome.DONE.value)
-    facts = [event.body.get("facts", {}) for event in found]
-    return [range(told["first"], told["last"] + 1) for told in facts if {"first", "last"} <= told.keys()]
+    places = dict(Leaf.objects.filter(event_id__in=found.values("id")).values_list("event_id", "index"))
+    spans = []
+    for event in found:
+        try:
+            told = event.body["facts"]
+            # It speaks of what stands before it: nobody may explain away what comes later.
+            spans.append(range(told["first"], min(told["last"] + 1, places[event.id])))
+        except (KeyError, TypeError):
+            continue
+    return spans
 
 
 def _of(code: str, one: _Promised) -> Finding:

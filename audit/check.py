@@ -24,7 +24,8 @@ from audit.addenda import check_addenda
 from audit.anchors import witnesses
 from audit.findings import Finding
 from audit.gaps import Gaps
-from audit.models import Anchor, AuditEvent, Checkpoint, Leaf, Tile
+from audit.lookups import Lookups
+from audit.models import Anchor, AuditEvent, Checkpoint, Leaf, RemovedMonth, Tile
 from audit.tree import TILE_WIDTH, Edge, FullTile, leaf_hash
 from audit.tree_head import CheckpointRefused, TreeHead, open_checkpoint
 from vault.crypto.errors import NoteRefused
@@ -35,9 +36,10 @@ MOST_FINDINGS = 100
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """What a check has found: how many events it read, and everything that is wrong."""
+    """What a check has found: how many events it read, under which checkpoint, and everything that is wrong."""
 
     size: int
+    number: int
     findings: list[Finding]
 
     @property
@@ -59,7 +61,9 @@ def examine(
 ) -> CheckResult:
     """Check all that a checkpoint covers, telling after each batch how many events have been read."""
     findings = list(_findings(checkpoint, on_progress)) if checkpoint else []
-    return CheckResult(checkpoint.size if checkpoint else 0, findings)
+    if checkpoint is None:
+        return CheckResult(0, 0, findings)
+    return CheckResult(checkpoint.size, checkpoint.number, findings)
 
 
 def record_result(
@@ -74,6 +78,7 @@ def record_result(
         at=at,
         check=check_id,
         tree_size=result.size,
+        checkpoint=result.number,
         whole=result.is_whole,
         findings=len(findings),
         first_finding=findings[0].short[:500] if findings else None,
@@ -87,7 +92,7 @@ def last_check() -> AuditEvent | None:
 
 def _findings(checkpoint: Checkpoint, on_progress: Callable[[int], None]) -> Iterator[Finding]:
     edge, counters, count = Edge(), dict[UUID, int](), 0
-    gaps = Gaps(months.told_removals())
+    gaps, lookups = Gaps(months.told_removals()), Lookups()
     last = Leaf.objects.order_by("-index").first()
     size = min(checkpoint.size, last.index + 1 if last else 0)
     if size < checkpoint.size:  # said at once: whatever size was written there, only what is there is read
@@ -99,7 +104,7 @@ def _findings(checkpoint: Checkpoint, on_progress: Callable[[int], None]) -> Ite
         )
         for finding in chain(
             _check_anchors(first, leaves, edge),
-            _check_batch(first, leaves, edge, counters, gaps, size),
+            _check_batch(first, leaves, edge, counters, gaps, lookups, size),
         ):
             yield finding
             count += 1
@@ -108,6 +113,8 @@ def _findings(checkpoint: Checkpoint, on_progress: Callable[[int], None]) -> Ite
                 return
         on_progress(first + len(leaves))
     yield from gaps.findings()
+    yield from lookups.findings(checkpoint.size)
+    yield from _check_removed_months()
     yield from _check_signature(checkpoint, edge)
     yield from _check_reach()
     yield from stray_rows.find_stray_rows(checkpoint)
@@ -142,7 +149,13 @@ def _is_cosigned(anchor: Anchor, head: TreeHead, witness: witnesses.Witness) -> 
 
 
 def _check_batch(
-    first: int, leaves: list[Leaf], edge: Edge, counters: dict[UUID, int], gaps: Gaps, size: int
+    first: int,
+    leaves: list[Leaf],
+    edge: Edge,
+    counters: dict[UUID, int],
+    gaps: Gaps,
+    lookups: Lookups,
+    size: int,
 ) -> Iterator[Finding]:
     expected = min(BATCH, size - first)
     if [leaf.index for leaf in leaves] != list(range(first, first + expected)):
@@ -156,9 +169,10 @@ def _check_batch(
     for leaf in leaves:
         event = by_id.get(leaf.event_id)
         if event is None:
-            if not gaps.explain(leaf.index):
+            if not (gaps.explain(leaf.index) and gaps.is_of_removed_month(leaf.index, leaf.recorded_at)):
                 yield Finding.of("event-gone", index=leaf.index)
             continue
+        gaps.note_left(leaf.index, event.occurred_at)
         if leaf_hash(bytes(event.entry)) != bytes(leaf.hash):
             yield Finding.of("event-changed", index=leaf.index)
         elif columns := _differing_columns(event):
@@ -172,7 +186,7 @@ def _check_batch(
                 yield finding
         counters[event.writer] = event.counter
     numbered = [(leaf.index, by_id[leaf.event_id]) for leaf in leaves if leaf.event_id in by_id]
-    yield from check_addenda(numbered, removed_months=gaps.months)
+    yield from check_addenda(numbered, removed_months=gaps.months, lookups=lookups)
     full = edge.append(bytes(leaf.hash) for leaf in leaves)
     yield from _check_tiles(full)
 
@@ -217,6 +231,14 @@ def _check_tiles(full: list[FullTile]) -> Iterator[Finding]:
         for number in sorted(made):
             if stored.get(number) != made[number]:
                 yield Finding.of("tile-changed", level=level, number=number)
+
+
+def _check_removed_months() -> Iterator[Finding]:
+    """Compare the table of removed months with what events say: pages and keys go by the table."""
+    told = {(one.month, one.first, one.last, one.events) for one in months.told_removals()}
+    for row in RemovedMonth.objects.order_by("month"):
+        if (row.month, row.first, row.last, row.events) not in told:
+            yield Finding.of("removal-untold", month=row.month)
 
 
 def _check_signature(checkpoint: Checkpoint, edge: Edge) -> Iterator[Finding]:

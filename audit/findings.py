@@ -35,6 +35,20 @@ _SENTENCES: Mapping[str, str | Promise] = {
         "Between %(first)d and %(last)d %(missing)d events are gone, but %(events)d were removed when"
         " their time was over."
     ),
+    "removal-untold": _("The table of removed months holds %(month)s, and no event says so."),
+    "removal-left-older": _(
+        "An event says that %(month)s was removed, but event %(index)d of another time is left before."
+    ),
+    "removal-left-last": _(
+        "An event says that %(month)s was removed, but its last event %(index)d is there."
+    ),
+    "checkpoints-missing": _(
+        "Between the checkpoints over %(low)d and %(high)d events, %(count)d are missing."
+    ),
+    "lookup-gone": _("Event %(index)d is not found by its address or search: the row for that is gone."),
+    "lookups-stray": _(
+        "%(count)d rows by which events are found lead to events that have no such address or search."
+    ),
     "addendum-gone": _("The addendum of event %(index)d about %(subject)s is gone."),
     "month-key-gone": _("The month's key of the addendum of event %(index)d about %(subject)s is gone."),
     "addendum-changed": _("The addendum of event %(index)d about %(subject)s is not what was sealed."),

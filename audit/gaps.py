@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
 
 from audit.findings import Finding
 from audit.months import Removal
 
 _NAMED = 100
+# How far from the end of a removed month an event that is left may stand before the last that went.
+_EDGE_BEFORE, _EDGE_AFTER = timedelta(days=1), timedelta(days=31)
 
 
 class Gaps:
@@ -29,6 +32,11 @@ class Gaps:
                 last, events = max(last, before), events + more
             self._stretches.append((first, last, events))
         self._missing = [0] * len(self._stretches)
+        self._removals = list(removals)
+        self._lasts = {removal.last for removal in removals}
+        self._until = max(self._lasts, default=0)
+        self._went: set[int] = set()
+        self._odd: dict[str, int] = {}
         latest = max(removals, key=lambda removal: removal.month, default=None)
         self._went_on = (latest.writers, latest.numbers) if latest else (0, 0)
         self._begun = (0, 0)
@@ -40,7 +48,24 @@ class Gaps:
         if at < 0 or index > self._stretches[at][1]:
             return False
         self._missing[at] += 1
+        if index in self._lasts:
+            self._went.add(index)
         return True
+
+    def note_left(self, index: int, at: datetime) -> None:
+        """Hold an event that is there against the months that went before it: nothing older than they is left."""
+        if index >= self._until:
+            return
+        for removal in self._removals:
+            if index < removal.last and removal.month not in self._odd:
+                ended = removal.ends
+                if not ended - _EDGE_BEFORE <= at < ended + _EDGE_AFTER:
+                    self._odd[removal.month] = index
+
+    def is_of_removed_month(self, index: int, recorded_at: datetime) -> bool:
+        """Say whether the moment that stands beside a missing event's hash is in a month that went there."""
+        month = f"{recorded_at.astimezone(UTC):%Y-%m}"
+        return any(one.month == month and one.first <= index <= one.last for one in self._removals)
 
     def explain_beginning(self, counter: int, finding: Finding) -> None:
         """Count a writer whose first record that is left has this number; the finding stands if too many do."""
@@ -53,5 +78,10 @@ class Gaps:
         for (first, last, events), missing in zip(self._stretches, self._missing, strict=True):
             if missing != events:
                 yield Finding.of("removal-differs", first=first, last=last, missing=missing, events=events)
+        for month, index in self._odd.items():
+            yield Finding.of("removal-left-older", month=month, index=index)
+        for removal in self._removals:
+            if removal.last not in self._went:
+                yield Finding.of("removal-left-last", month=removal.month, index=removal.last)
         if self._begun != self._went_on:
             yield from self._beginnings

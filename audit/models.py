@@ -183,6 +183,10 @@ class Checkpoint(models.Model):
     signed_at = models.DateTimeField()
     cluster = models.BigIntegerField(help_text="The database cluster whose transaction numbers tx counts in.")
     tx = models.BigIntegerField(help_text="The last transaction that the sequencer has read.")
+    number = models.BigIntegerField(default=0, help_text="Which one it is of all there were, counted from 1.")
+    number_signature = models.TextField(
+        default="", help_text="The log's signature line over number, size and root."
+    )
 
     def __str__(self) -> str:
         return f"checkpoint {self.size}"

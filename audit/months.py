@@ -46,6 +46,11 @@ class Removal:
     writers: int
     numbers: int
 
+    @property
+    def ends(self) -> datetime:
+        """When the month was over."""
+        return _add_months(_begins(self.month), 1)
+
 
 class _SomebodyReads(Exception):
     """A package or a check is being made of what would go."""

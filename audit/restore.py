@@ -175,6 +175,8 @@ def _bring(head: TreeHead, note: str, last: Checkpoint | None, now: datetime) ->
             # Reading goes on where it stood: what is numbered already is not numbered again.
             cluster=last.cluster if last else 0,
             tx=last.tx if last else 0,
+            # Nobody here can sign that: the event that says what came back stands for it.
+            number=(last.number if last else 0) + 1,
         )
         cursor.execute(f"SET LOCAL lock_timeout = '{_LONGEST_WAIT_S}s'")
         try:

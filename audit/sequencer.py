@@ -69,11 +69,8 @@ def sequence_once(*, now: datetime) -> Checkpoint | None:
         leaves = [(edge.size + at, row[0], row[1], leaf_hash(bytes(row[2]))) for at, row in enumerate(rows)]
         _keep_leaves(cursor, leaves)
         _keep_tiles(cursor, edge.append(leaf[3] for leaf in leaves))
-        root = edge.root()
         return Checkpoint.objects.using(ALIAS).create(
-            size=edge.size,
-            root=root,
-            note=TreeHead(settings.AUDIT_ORIGIN, edge.size, root).sign(log_key.signer()),
+            **signed(TreeHead(settings.AUDIT_ORIGIN, edge.size, edge.root()), last),
             signed_at=now,
             # A move to another cluster is over only when everything brought along has been numbered.
             cluster=place.cluster if is_moved and is_cut else cluster,
@@ -134,13 +131,23 @@ def _open_origin(cursor: Any, last: Checkpoint, now: datetime) -> Checkpoint | N
     _keep_leaves(cursor, [leaf])
     _keep_tiles(cursor, edge.append([leaf[3]]))
     return Checkpoint.objects.using(ALIAS).create(
-        size=edge.size,
-        root=edge.root(),
-        note=TreeHead(settings.AUDIT_ORIGIN, edge.size, edge.root()).sign(log_key.signer()),
+        **signed(TreeHead(settings.AUDIT_ORIGIN, edge.size, edge.root()), last),
         signed_at=now,
         cluster=last.cluster,
         tx=last.tx,
     )
+
+
+def signed(head: TreeHead, last: Checkpoint | None) -> dict[str, Any]:
+    """Return what a checkpoint's row says that the log has signed: the note, and which one it is of all."""
+    signer, number = log_key.signer(), (last.number if last else 0) + 1
+    return {
+        "size": head.size,
+        "root": head.root,
+        "note": head.sign(signer),
+        "number": number,
+        "number_signature": signer.signature_line(head.numbered_text(number)),
+    }
 
 
 def _signed_edge(last: Checkpoint) -> Edge:

@@ -128,6 +128,13 @@ def lookup(field: str, value: str, at: datetime) -> bytes:
     return _lookup_of(_master(f"{at.astimezone(UTC):%Y-%m}"), field, value)
 
 
+def known_lookup(field: str, value: str, at: datetime) -> bytes | None:
+    """Return the same without making a master; None if the month has none that opens."""
+    name = _master_name(f"{at.astimezone(UTC):%Y-%m}")
+    master = masters.many([name]).get(name)
+    return _lookup_of(master, field, value) if master else None
+
+
 def lookups(field: str, value: str) -> list[bytes]:
     """Return the hashes of a value in every month of the trail whose master still opens."""
     there = masters.many(masters.names(_master_name("")))

@@ -11,6 +11,8 @@ from typing import Self
 from audit.tree import HASH_LENGTH
 from vault.crypto.notes import NoteSigner, NoteVerifier, open_note
 
+_NUMBERED = "callvault/checkpoint-number/v1"
+
 
 class CheckpointRefused(Exception):
     """The text is not that of a checkpoint."""
@@ -27,6 +29,10 @@ class TreeHead:
     def text(self) -> str:
         """Return the text that is signed."""
         return f"{self.origin}\n{self.size}\n{base64.b64encode(self.root).decode()}\n"
+
+    def numbered_text(self, number: int) -> str:
+        """Return the text by which the log says which of its checkpoints this one is."""
+        return f"{_NUMBERED}\n{number}\n{self.text()}"
 
     def sign(self, signer: NoteSigner) -> str:
         """Return the checkpoint: the text as a signed note."""

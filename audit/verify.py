@@ -31,7 +31,7 @@ from array import array
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO, NoReturn, TextIO, cast
@@ -69,7 +69,10 @@ _LARGEST = 2**53 - 1
 _SHOWN = 40
 _MOST_FINDINGS = 10_000
 _MOST_STRAY_LINES = 10_000
+_MOST_MISSING_TILES = 1_000
 _MOST_CHARACTERS = 20_000
+# How far from the end of a removed month a record that is left may stand before the last that went.
+_EDGE_BEFORE, _EDGE_AFTER = timedelta(days=1), timedelta(days=31)
 
 # The events that explain why something else is missing; every other one may pass unparsed.
 READ_WHOLE = frozenset({"trail.forgotten", "trail.month_removed", "trail.reimported"})
@@ -684,7 +687,7 @@ class _Export:
             return
         self._check_upper_tiles()
         self._check_entries()
-        self.gaps.explain(self.findings)
+        self.gaps.explain(self.findings, whole=self.is_whole)
         self._check_other_tiles()
         self._check_addenda_are_explained()
         self._check_known_checkpoints()
@@ -774,7 +777,7 @@ class _Export:
 
     def _check_upper_tiles(self) -> None:
         """Check level 1 and above, from the signed root down; what they say of level 0 can then be trusted."""
-        level = 1
+        level, missing = 1, 0
         while self.checkpoint.size >> 8 * level:
             for number in range(-(-(self.checkpoint.size >> 8 * level) // _WIDTH)):
                 path = tile_path(level, number, self.tiles.width(level, number))
@@ -785,6 +788,9 @@ class _Export:
                     self.findings.add("TILE", str(error))
                 if hashes is None:
                     self.trusted_tiles = False
+                    missing += 1
+                    if missing > _MOST_MISSING_TILES:
+                        raise Broken("the package lacks tile after tile of a tree of this size")
                     self.findings.add("TILE", f"{path} is missing or damaged")
                 elif len(hashes) == _WIDTH:
                     above = self.tiles.get(level + 1, number // _WIDTH)
@@ -880,6 +886,11 @@ class _Export:
 
     def _check_other_tiles(self) -> None:
         """Check the tiles that no record of the package led to, and that each belongs to the tree."""
+        if self.is_whole and self.trusted_tiles:  # then there is a hash of each, so they have an end
+            for number in range(-(-self.checkpoint.size // _WIDTH)):
+                name = tile_path(0, number, self.tiles.width(0, number))
+                if number not in self.tiles_seen and name not in self.package.sizes:
+                    self.findings.add("TILE", f"{name} is missing")
         for name in sorted(self.package.sizes):
             if not name.startswith("tile/"):
                 continue
@@ -944,7 +955,11 @@ class _Export:
                 )
             else:
                 root = self.tiles.root_at(earlier.size)
-                if root is None:
+                if root is None and self.is_whole:
+                    self.findings.add(
+                        "TILE", f"{what} ({earlier.size} records) cannot be compared: a tile is missing"
+                    )
+                elif root is None:
                     self.findings.notes.append(f"{what} ({earlier.size} records) cannot be compared here.")
                 else:
                     checked.append((earlier.size, root == earlier.root, what))
@@ -1017,6 +1032,15 @@ class _Missing:
         return later if moments[0] > moments[1] + timedelta(minutes=1) else []
 
 
+def _days_after(month: str, at: str) -> int:
+    """Return how many days after a month's end a moment lies; far away if it is none."""
+    year, following = divmod(int(month[:4]) * 12 + int(month[5:]), 12)
+    try:
+        return (date.fromisoformat(at[:10]) - date(year, following + 1, 1)).days
+    except ValueError:
+        return _LARGEST
+
+
 class _Gaps:
     """What is missing, held against the months that the vault says it has removed."""
 
@@ -1024,12 +1048,14 @@ class _Gaps:
         self.missing: list[tuple[int, int]] = []
         self.beginnings: list[tuple[int, str, int]] = []
         self.removals: list[tuple[int, dict[str, Any]]] = []
+        # The first record that is there, and each that stands before missing ones: index and moment.
+        self.left: list[tuple[int, str]] = []
 
     def add_removal(self, index: int, entry: dict[str, Any]) -> None:
         """Take up what an event says was removed, unless it cannot rightly say so."""
         facts = entry["facts"]
         numbers = [facts[name] for name in ("first", "last", "events", "writers", "numbers")]
-        if not re.fullmatch(r"\d{4}-(0[1-9]|1[0-2])", facts["month"], re.ASCII):
+        if not re.fullmatch(r"[2-8]\d{3}-(0[1-9]|1[0-2])", facts["month"], re.ASCII):
             return
         year, month = divmod(int(facts["month"][:4]) * 12 + int(facts["month"][5:]) - 1 + 13, 12)
         is_over = f"{year:04}-{month + 1:02}" <= entry["at"]
@@ -1037,8 +1063,19 @@ class _Gaps:
         if entry["outcome"] == "done" and is_over and is_number and numbers[0] <= numbers[1] < index:
             self.removals.append((index, facts))
 
-    def explain(self, findings: Findings) -> None:
+    def _fits(self, removal: dict[str, Any]) -> bool:
+        """Say whether what is left allows that this month went: its last is missing, nothing older is there."""
+        if not any(start <= removal["last"] <= end for start, end in self.missing):
+            return False
+        nearby = range(-_EDGE_BEFORE.days, _EDGE_AFTER.days)
+        return all(
+            _days_after(removal["month"], at) in nearby for index, at in self.left if index < removal["last"]
+        )
+
+    def explain(self, findings: Findings, *, whole: bool = True) -> None:
         """Name everything that no removed month explains, and note those that do."""
+        if whole:
+            self.removals = [(index, removal) for index, removal in self.removals if self._fits(removal)]
         stretches: list[list[int]] = []
         for first, last, events in sorted((r["first"], r["last"], r["events"]) for _, r in self.removals):
             if stretches and first <= stretches[-1][1]:
@@ -1071,6 +1108,13 @@ class _Gaps:
                 findings.add_record(
                     "GAP", index, f"follows on number 0 of writer {writer} with number {counter}"
                 )
+        if self.removals and self.left:
+            month = max(removal["month"] for _, removal in self.removals)
+            idle = _days_after(month, self.left[0][1])
+            if idle > _EDGE_AFTER.days:
+                findings.notes.append(
+                    f"Between the end of {month}, the newest removed month, and the first record left lie {idle} days."
+                )
         for index, removal in self.removals:
             findings.notes.append(
                 f"{removal['events']} of the records {removal['first']} to {removal['last']} ({removal['month']}) were"
@@ -1089,6 +1133,7 @@ class _Reader:
         self._parses_all = parses_all
         self._is_whole = export.is_whole
         self._size = export.checkpoint.size
+        self._at = b""
         withheld = export.manifest.get("withheld")
         if not isinstance(withheld, list):
             raise Broken("manifest.json does not say which addenda are withheld")
@@ -1111,6 +1156,7 @@ class _Reader:
         if index != expected or index >= self._size:
             self._check_place(index, expected)
         self._check_counter(index, writer, int(counter))
+        self._at = at
         if promised:
             words = [str(word, "ascii") for word in promised]
             pairs = list(zip(words[::2], words[1::2], strict=True))
@@ -1133,6 +1179,7 @@ class _Reader:
                 self._forms.learn(line, entry)
             self._check_place(index, expected)
             self._check_counter(index, entry["writer"].encode(), entry["counter"])
+            self._note_moment(index, entry["at"])
             if entry["action"] in READ_WHOLE:
                 self._note_what_it_explains(index, entry)
             promised = [(part["sha256"], part["subject"]) for part in entry.get("addenda", ())]
@@ -1149,6 +1196,8 @@ class _Reader:
 
     def _note_what_it_explains(self, index: int, entry: dict[str, Any]) -> None:
         """Keep what an event of READ_WHOLE says about others, so that what is missing there is explained."""
+        if entry["outcome"] != "done":
+            return
         if entry["action"] == "trail.forgotten":
             target = entry["target"]
             self._export.forgotten[f"{target['kind']}:{target['id']}"] = (index, entry["at"])
@@ -1164,8 +1213,15 @@ class _Reader:
             self._findings.add_record("DUPLICATE", index, "stands twice or out of order")
         elif index > expected and self._is_whole:
             self._export.gaps.missing.append((expected, index - 1))
+            if expected:
+                self._export.gaps.left.append((expected - 1, self._at.decode()))
         if index >= self._size:
             self._findings.add_record("INSERTED", index, "lies beyond the checkpoint")
+
+    def _note_moment(self, index: int, at: str) -> None:
+        if not self._at:  # the first record; each that gives a form its first example comes here, too
+            self._export.gaps.left.append((index, at))
+        self._at = at.encode()
 
     def _check_counter(self, index: int, writer: bytes, counter: int) -> None:
         before = self._counters.get(writer, 0)

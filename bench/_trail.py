@@ -16,8 +16,9 @@ def fill(count: int) -> list[UUID]:
     from django.conf import settings
     from django.db import connections
 
-    from audit import log_key, trail
+    from audit import trail
     from audit.models import Checkpoint
+    from audit.sequencer import signed
     from audit.tree import Edge, leaf_hash
     from audit.tree_head import TreeHead
 
@@ -41,10 +42,8 @@ def fill(count: int) -> list[UUID]:
             with cursor.copy("COPY audit_tile (level, number, hashes, root) FROM STDIN") as copy:
                 for tile in edge.append(hashes):
                     copy.write_row((tile.level, tile.number, tile.hashes, tile.root))
-    note = TreeHead(settings.AUDIT_ORIGIN, edge.size, edge.root()).sign(log_key.signer())
-    Checkpoint.objects.using("owner").create(
-        size=edge.size, root=edge.root(), note=note, signed_at=began, cluster=0, tx=2**40
-    )
+    head = TreeHead(settings.AUDIT_ORIGIN, edge.size, edge.root())
+    Checkpoint.objects.using("owner").create(**signed(head, None), signed_at=began, cluster=0, tx=2**40)
     with connections["owner"].cursor() as cursor:
         for table in ("event", "leaf", "tile", "checkpoint"):
             cursor.execute(f"VACUUM ANALYZE audit_{table}")

@@ -67,7 +67,7 @@ SORTED: dict[str, Sorted] = {
         ),
     ),
     "audit.Checkpoint": Sorted(
-        none="size root note signed_at cluster tx",
+        none="size root note signed_at cluster tx number number_signature",
     ),
     "audit.Export": Sorted(
         none=(

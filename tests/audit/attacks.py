@@ -60,7 +60,12 @@ NAMED_AS = {
     ("audit_checkpoint", "size"): {"FILE", "ROLLED BACK", "TILE", CHECK},
     ("audit_checkpoint", "root"): {CHECK},
     ("audit_checkpoint", "note"): {"UNSIGNED", "BROKEN", CHECK},
+    ("audit_checkpoint", "number"): {CHECK},
+    ("audit_checkpoint", "number_signature"): {CHECK},
 }
+
+
+_LAST_LEAF = "SELECT 1 FROM audit_leaf WHERE index = (SELECT max(size) FROM audit_checkpoint) - 1"
 
 
 def run(statement: str, *values: object) -> list[tuple[Any, ...]]:
@@ -97,9 +102,14 @@ def flip(table: str, column: str, kind: str, dice: random.Random) -> set[str]:
         "timestamp with time zone": f"{column} + interval '{bit} microseconds'",
     }[kind]
     new = OF_A_LIST.get(column, new)
+    is_last = bool(
+        run(f"{_LAST_LEAF} AND ({'event_id' if table == 'audit_event' else 'index'})::text = %s", str(row))
+    )
     run(f"UPDATE {table} SET {column} = {new} WHERE {key} = %s", row)
     repeated = {CHECK} if table == "audit_event" else {"ADDENDUM MISSING", "ADDENDUM ALTERED"}
-    return NAMED_AS.get((table, column), repeated)
+    named = NAMED_AS.get((table, column), repeated)
+    # The last record is not missed among others: the records end too early.
+    return (named - {"GAP"}) | {"TRUNCATED"} if "GAP" in named and is_last else named
 
 
 def flip_anything(dice: random.Random) -> set[str]:
@@ -135,7 +145,10 @@ _FORGED = """
 
 def insert_an_event(dice: random.Random) -> set[str]:
     """Put an event beside the tree, where the sequencer looks no more."""
-    run(_FORGED, uuid4(), an_index(dice))
+    event = uuid4()
+    run(_FORGED, event, an_index(dice))
+    if dice.random() < 0.5:  # it claims a transaction that no sequencer will ever come to
+        run("UPDATE audit_event SET tx = '4611686018427387904' WHERE id = %s", event)
     return {CHECK}
 
 
@@ -159,6 +172,51 @@ def insert_a_leaf(dice: random.Random) -> set[str]:
         " SELECT max(size) + %s, %s, now(), sha256('x') FROM audit_checkpoint",
         dice.randrange(3),
         uuid4(),
+    )
+    return {CHECK}
+
+
+def insert_a_twin(dice: random.Random) -> set[str]:
+    """Put another event beside one that is numbered, under the same id."""
+    index = an_index(dice)
+    (event,) = run("SELECT event_id FROM audit_leaf WHERE index = %s", index)[0]
+    run(
+        "INSERT INTO audit_event (id, recorded_at, occurred_at, action, outcome, actor_kind, actor_id, actor_role,"
+        " target_kind, target_id, purpose, writer, counter, entry, tx)"
+        " SELECT id, recorded_at + interval '1 second', occurred_at, action, 'refused', actor_kind, actor_id, actor_role,"
+        " target_kind, target_id, purpose, writer, counter, entry, tx FROM audit_event WHERE id = %s",
+        event,
+    )
+    return {CHECK}
+
+
+def change_a_lookup(dice: random.Random) -> set[str]:
+    """Hide an event from whoever looks for an address, or let another be found in its place."""
+    (row,) = dice.choice(run("SELECT id FROM audit_lookup ORDER BY id"))
+    change = dice.choice(
+        [
+            "DELETE FROM audit_lookup WHERE id = %s",
+            "UPDATE audit_lookup SET value = substr(sha256(value), 1, 16) WHERE id = %s",
+            "UPDATE audit_lookup SET key_id = NULL WHERE id = %s",
+            "UPDATE audit_lookup SET event_id = (SELECT event_id FROM audit_leaf WHERE index = 1) WHERE id = %s",
+            "INSERT INTO audit_lookup (value, event_id, key_id) SELECT value, event_id, key_id FROM audit_lookup"
+            " WHERE id = %s",
+            "INSERT INTO audit_lookup (value, event_id) SELECT value, gen_random_uuid() FROM audit_lookup WHERE id = %s",
+        ]
+    )
+    run(change, row)
+    return {CHECK}
+
+
+def claim_a_removed_month(dice: random.Random) -> set[str]:
+    """Say of a month, where the pages look, that it went when its time was over."""
+    index = an_index(dice)
+    run(
+        "INSERT INTO audit_removedmonth (month, first, last, events, event_id, removed_at)"
+        " SELECT '2020-01', %s, %s, 1, event_id, now() FROM audit_leaf WHERE index = %s",
+        index,
+        index,
+        index,
     )
     return {CHECK}
 
@@ -232,6 +290,15 @@ def serve_an_old_checkpoint(dice: random.Random) -> set[str]:
     return {"ROLLED BACK"}
 
 
+def remove_checkpoints_in_a_row(dice: random.Random) -> set[str]:
+    """Remove one checkpoint, or two or three in a row, over which a later one stands."""
+    sizes = [size for (size,) in run("SELECT size FROM audit_checkpoint ORDER BY size")]
+    count = dice.randint(1, 3)
+    first = dice.randrange(len(sizes) - count)
+    run("DELETE FROM audit_checkpoint WHERE size = ANY(%s)", sizes[first : first + count])
+    return {CHECK}
+
+
 def rewrite_with_the_key(dice: random.Random) -> set[str]:
     """Change one event, and make everything above it anew, signed with the real key."""
     index = an_index(dice)
@@ -250,7 +317,7 @@ def rewrite_with_the_key(dice: random.Random) -> set[str]:
     changed = leaf_hash(entries[index])
     run("UPDATE audit_leaf SET hash = %s WHERE index = %s", changed, index)
     edge = Edge()
-    for size, note in run("SELECT size, note FROM audit_checkpoint ORDER BY size"):
+    for size, note, number in run("SELECT size, note, number FROM audit_checkpoint ORDER BY size"):
         for tile in edge.append(map(leaf_hash, entries[edge.size : size])):
             run(
                 "UPDATE audit_tile SET hashes = %s, root = %s WHERE level = %s AND number = %s",
@@ -259,9 +326,19 @@ def rewrite_with_the_key(dice: random.Random) -> set[str]:
                 tile.level,
                 tile.number,
             )
-        signed = TreeHead(settings.AUDIT_ORIGIN, size, edge.root()).sign(log_key.signer())
+        head = TreeHead(settings.AUDIT_ORIGIN, size, edge.root())
+        signed, numbered = (
+            head.sign(log_key.signer()),
+            log_key.signer().signature_line(head.numbered_text(number)),
+        )
         assert (signed == note) == (size <= index)
-        run("UPDATE audit_checkpoint SET note = %s, root = %s WHERE size = %s", signed, edge.root(), size)
+        run(
+            "UPDATE audit_checkpoint SET note = %s, number_signature = %s, root = %s WHERE size = %s",
+            signed,
+            numbered,
+            edge.root(),
+            size,
+        )
     return {"REWRITTEN"}
 
 
@@ -274,11 +351,15 @@ ATTACKS: list[Callable[[random.Random], set[str]]] = [
     insert_a_leaf,
     insert_an_addendum,
     insert_a_tile,
+    insert_a_twin,
+    change_a_lookup,
+    claim_a_removed_month,
     swap,
     swap,
     cut_the_end,
     restore_a_backup,
     serve_an_old_checkpoint,
+    remove_checkpoints_in_a_row,
     rewrite_with_the_key,
 ]
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import psycopg
 import pytest
 from django.conf import settings
 from django.db import transaction
 
-from audit import checkpoints, log_key, package, trail, verify
+from audit import check, checkpoints, log_key, package, trail, verify
 from audit.actions import Action
 from audit.actor import Actor
 from audit.events import EventFilters
@@ -149,6 +150,56 @@ def test_a_history_rewritten_with_the_real_key_is_found_by_a_kept_checkpoint(fre
         "REWRITTEN: a checkpoint you kept covers 12 records that were others: something in records 0 to 11 was"
         " rewritten"
     ]
+
+
+@pytest.mark.parametrize(
+    ("attack", "named"),
+    [
+        (
+            "DELETE FROM audit_lookup",
+            "Event 0 is not found by its address or search: the row for that is gone.",
+        ),
+        (
+            "INSERT INTO audit_lookup (value, event_id, key_id) SELECT value, gen_random_uuid(), key_id FROM audit_lookup",
+            "1 rows by which events are found lead to events that have no such address or search.",
+        ),
+        (
+            "INSERT INTO audit_event ({columns}) SELECT {columns} FROM audit_event",
+            "Event 0 has another moment of recording than its leaf.",
+        ),
+    ],
+    ids=["hide an event from who looks", "let another be found", "lay another event under the same id"],
+)
+def test_what_the_running_vaults_own_account_could_do_is_named(fresh_database, ines, attack, named):
+    record(ines)
+    sequence()
+    columns = ", ".join(trail._COLUMNS)
+
+    with psycopg.connect(fresh_database.environment["DATABASE_URL"]) as application:
+        application.execute(attack.format(columns=columns))
+
+    assert named in check.examine(checkpoints.newest()).findings
+
+
+def test_two_checkpoints_in_a_row_that_were_removed_are_missed(fresh_database):
+    for _ in range(5):
+        record_some(2)
+        sequence()
+    assert check.examine(checkpoints.newest()).findings == []
+    sizes = [one.size for one in Checkpoint.objects.order_by("size")]
+
+    with attacker(fresh_database) as owner:
+        owner.execute("DELETE FROM audit_checkpoint WHERE number IN (2, 3)")
+    taken = check.examine(checkpoints.newest()).findings
+    with attacker(fresh_database) as owner:
+        owner.execute("UPDATE audit_checkpoint SET number = number - 2 WHERE number > 3")
+    renumbered = check.examine(checkpoints.newest()).findings
+
+    low, high, *others = sizes[:1] + sizes[3:]
+    assert taken == [f"Between the checkpoints over {low} and {high} events, 2 are missing."]
+    assert set(renumbered) == {
+        f"Checkpoint {size} is not the one that was signed." for size in (high, *others)
+    }
 
 
 def test_nothing_is_lost_and_nothing_doubled_when_it_is_checked_at_any_size(fresh_database, tmp_path):

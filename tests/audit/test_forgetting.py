@@ -10,7 +10,7 @@ import pytest
 from django.db import transaction
 
 from audit import check, events, forgetting, trail, verify
-from audit.actions import Action
+from audit.actions import Action, Outcome
 from audit.actor import Actor, Ref
 from audit.canonical import canonical
 from audit.models import Lookup, SubjectKey
@@ -18,6 +18,7 @@ from audit.subjects import Subject
 from tests.audit.conftest import INES, NOW, record, sequence
 from tests.audit.history import owner_of
 from tests.audit.packages import make_entries, write_package
+from tests.audit.test_attacks import kinds
 from tests.trail import events as events_of
 from vault import clock
 from vault.kms import masters
@@ -98,6 +99,23 @@ def test_a_forgetting_explains_what_was_sealed_before_and_for_a_minute_after_and
     ]
 
 
+def test_what_was_refused_or_speaks_of_what_comes_later_explains_nothing(fresh_database, ines):
+    back = Ref("trail", "x")
+    said: dict[str, object] = {"events": 1, "tree_size": 1, "root": ""}
+    record(JOB, Action.TRAIL_REIMPORTED, back, first=0, last=10**9, **said)
+    record(JOB, Action.TRAIL_REIMPORTED, back, first="x", last=10**9, **said)
+    record(ines)
+    record(JOB, Action.TRAIL_FORGOTTEN, Ref("account", str(INES)), outcome=Outcome.REFUSED, keys=1)
+    assert checked() == []
+
+    with owner_of(fresh_database) as owner:
+        owner.execute("DELETE FROM audit_subjectkey")
+
+    assert checked() == [
+        f"The key of the addendum of event 2 about account:{INES} is gone, and no event says that it was forgotten."
+    ]
+
+
 def test_what_is_said_after_a_forgetting_has_a_new_key_that_the_next_forgetting_takes(fresh_database, ines):
     record(ines)
     for _ in range(2):
@@ -150,6 +168,9 @@ def test_the_verifier_tells_what_was_forgotten_from_what_is_still_told(tmp_path)
     assert found("later", {0, 1, 2, 3, 4, 5, 8}) == [
         f"ADDENDUM MISSING: record 8 lacks its addendum about {SUBJECT}, whom no event says was forgotten"
     ]
+    entries, told = entries_about(SUBJECT, 12, changes={5: FORGOTTEN | {"outcome": "refused"}})
+    assert kinds(found("refused", {0, 1})) == {"ADDENDUM MISSING"}
+    entries, told = entries_about(SUBJECT, 12, changes={5: FORGOTTEN})
     assert found("altered", {0, 1}, {8, 9}) == [
         "ADDENDUM ALTERED: records 8 to 9 has an addendum that is not what was hashed"
     ]

@@ -26,6 +26,7 @@ def test_the_verifier_names_what_no_removed_month_explains(case):
     gaps, findings = verify._Gaps(), verify.Findings()
     gaps.missing = [(first, last) for first, last in case["missing"]]
     gaps.beginnings = [(index, writer, counter) for index, writer, counter in case["beginnings"]]
+    gaps.left = [(index, at) for index, at in case.get("left", ())]
     for removal in case["removals"]:
         gaps.add_removal(removal["index"], removal)
 
@@ -40,6 +41,8 @@ def test_the_vaults_own_check_agrees_with_the_verifier(case):
     found: list[object] = []
     for first, last in case["missing"]:
         found += [index for index in range(first, last + 1) if not gaps.explain(index)]
+    for index, at in case.get("left", ()):
+        gaps.note_left(index, datetime.fromisoformat(at))
     for index, _writer, counter in case["beginnings"]:
         gaps.explain_beginning(counter, Finding.of("writer-skips", index=index, number=1))
 

@@ -305,6 +305,39 @@ def test_an_event_that_cannot_rightly_say_so_explains_nothing(fresh_database, in
     assert any(found.startswith("Between 23 and 23 1 events are gone, but 2 were") for found in checked())
 
 
+@pytest.mark.parametrize("moment", ["as it was", "as the event claims"])
+def test_nobody_claims_that_what_happened_lately_went_with_a_month(fresh_database, ines, tmp_path, moment):
+    write_history(fresh_database, ines)
+    with owner_of(fresh_database) as owner:
+        owner.execute("DELETE FROM audit_event WHERE id = (SELECT event_id FROM audit_leaf WHERE index = 24)")
+        if moment == "as the event claims":
+            owner.execute("UPDATE audit_leaf SET recorded_at = %s WHERE index = 24", [months_ago(62)])
+    claim: dict[str, object] = {"month": A, "first": 24, "last": 24, "events": 1, "writers": 0, "numbers": 0}
+    del _writers[connection.connection]  # what came last of its writer leaves no hole in its numbers
+    record(JOB, Action.TRAIL_MONTH_REMOVED, Ref("trail", "x"), at=clock.now(), **claim)
+
+    found = exported(tmp_path).all()
+
+    assert found == ["GAP: record 24 is missing"]
+    odd = (
+        "Event 24 is gone."
+        if moment == "as it was"
+        else f"An event says that {A} was removed, but event 0 of"
+    )
+    assert any(finding.startswith(odd) for finding in checked())
+
+
+def test_words_about_people_are_not_explained_by_a_month_that_is_there(fresh_database, ines, tmp_path):
+    write_history(fresh_database, ines)
+    claim: dict[str, object] = {"month": C, "first": 0, "last": 14, "events": 0, "writers": 0, "numbers": 0}
+    record(JOB, Action.TRAIL_MONTH_REMOVED, Ref("trail", "x"), at=clock.now(), **claim)
+    with owner_of(fresh_database) as owner:
+        owner.execute("DELETE FROM audit_addendum WHERE recorded_at < now() - interval '1 year'")
+
+    assert any(finding.startswith("ADDENDUM MISSING") for finding in exported(tmp_path).all())
+    assert any(finding.startswith("The addendum of event") for finding in checked())
+
+
 def test_a_new_writers_first_events_are_missed_also_after_a_month_was_removed(fresh_database, ines, tmp_path):
     write_history(fresh_database, ines)
     assert remove_due() == 4

@@ -183,6 +183,20 @@ def test_a_missing_tile_is_named(tmp_path, name):
     assert f"FILE: {name} is missing from the package" in findings(folder)
 
 
+def test_a_whole_package_holds_the_tiles_of_removed_records_too(tmp_path):
+    folder = write_package(tmp_path, ENTRIES)
+    manifest = json.loads((folder / "manifest.json").read_bytes())
+    (folder / "tile/0/000").unlink()
+    del manifest["files"]["tile/0/000"]
+    (folder / "manifest.json").write_bytes(verify.manifest_text(manifest))
+    rewrite(folder, "entries.jsonl", b"".join(lines_of(folder)[256:]))
+
+    found = findings(folder, checkpoint_over(ENTRIES[:100]))
+
+    assert "TILE: tile/0/000 is missing" in found
+    assert "TILE: a checkpoint you kept (100 records) cannot be compared: a tile is missing" in found
+
+
 def test_a_checkpoint_signed_by_another_key_is_refused_under_a_policy(tmp_path):
     other = NoteSigner(SIGNER.name, Ed25519PrivateKey.generate())
     folder = write_package(tmp_path, ENTRIES, signer=other)

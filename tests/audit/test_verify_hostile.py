@@ -25,6 +25,7 @@ from hypothesis import strategies as st
 from audit import verify
 from audit.canonical import Value, canonical
 from audit.tree import leaf_hash
+from audit.tree_head import TreeHead
 from tests.audit.packages import (
     SIGNER,
     checkpoint_over,
@@ -394,6 +395,17 @@ def test_records_without_end_are_not_read_to_their_end(tmp_path, monkeypatch):
     found = findings(folder)
 
     assert "BROKEN: entries.jsonl goes on and on with what are no records of this trail" in found
+
+
+def test_a_signed_size_beyond_all_measure_is_refused_within_bounded_time(tmp_path):
+    entries = make_entries(20)
+    head = TreeHead(SIGNER.name, 2**50, bytes(32))
+    folder = write_package(tmp_path, entries, size=head.size)
+    rewrite(folder, "checkpoint", head.sign(SIGNER).encode())
+
+    found = findings(folder)
+
+    assert "BROKEN: the package lacks tile after tile of a tree of this size" in found
 
 
 def test_findings_are_counted_when_there_are_too_many_to_list():
