@@ -35,7 +35,9 @@ from audit.wording import (
 )
 
 _MOST_FACTS = 4
-_ID = re.compile("=?[0-9a-f]{8}[0-9a-f-]{24,}")  # ids and keyed hashes: a row says that there was one, not which
+_ID = re.compile(
+    "=?[0-9a-f]{8}[0-9a-f-]{24,}"
+)  # ids and keyed hashes: a row says that there was one, not which
 
 
 @dataclass(frozen=True, slots=True)

@@ -135,7 +135,9 @@ def _who(line: Line) -> str:
 def _details(line: Line) -> list[str]:
     facts = line.facts
     code = _("code %(code)s") % {"code": facts["code"]} if "code" in facts else ""
-    others = [f"{FACT_NAMES[name]}: {value}" for name, value in facts.items() if name in FACT_NAMES and value != ""]
+    others = [
+        f"{FACT_NAMES[name]}: {value}" for name, value in facts.items() if name in FACT_NAMES and value != ""
+    ]
     return [*(f"“{word}”" for word in line.words), parts_heard(facts), code, *others[:_MOST_FACTS]]
 
 
