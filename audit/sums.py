@@ -73,7 +73,7 @@ def _with_grant(about: QuerySet[AuditEvent]) -> QuerySet[AuditEvent]:
 
 def _within(about: QuerySet[AuditEvent], others: QuerySet[AuditEvent]) -> QuerySet[AuditEvent]:
     """Find the events, of those with a grant, whose grant some of the others have."""
-    return about.filter(grant__in=others.values("grant"))  # type: ignore[misc] - annotated by _with_grant
+    return about.filter(grant__in=others.values("grant"))  # type: ignore[misc]  # annotated above
 
 
 def _sums(
