@@ -40,7 +40,7 @@ def of_recording(recording_id: UUID) -> Sums:
     about = AuditEvent.objects.filter(target_id=str(recording_id))
     own, left = _heard(about.exclude(actor_id=None)), _heard(about.filter(actor_id=None))
     people = set(own.values_list("actor_id", flat=True))
-    people.update(_granted(about).filter(grant__in=left.values("grant")).values_list("actor_id", flat=True))
+    people.update(_within(_granted(about), left).values_list("actor_id", flat=True))
     return _sums(about, own, left, len(people), EventFilters(recording_id=recording_id, group="refused"))
 
 
@@ -49,7 +49,7 @@ def of_person(person_id: UUID) -> Sums:
     about = AuditEvent.objects.filter(actor_id=person_id)
     granted = _granted(about)
     of_these = AuditEvent.objects.filter(actor_id=None, target_id__in=granted.values("target_id"))
-    own, left = _heard(about), _heard(of_these).filter(grant__in=granted.values("grant"))
+    own, left = _heard(about), _within(_heard(of_these), granted)
     recordings = {*own.values_list("target_id", flat=True), *left.values_list("target_id", flat=True)}
     return _sums(about, own, left, len(recordings), EventFilters(person_id=person_id, group="refused"))
 
@@ -70,6 +70,11 @@ def _granted(about: QuerySet[AuditEvent]) -> QuerySet[AuditEvent]:
 
 def _with_grant(about: QuerySet[AuditEvent]) -> QuerySet[AuditEvent]:
     return about.annotate(grant=RawSQL(_GRANT, (), output_field=models.TextField()))  # noqa: S611 - no input
+
+
+def _within(about: QuerySet[AuditEvent], others: QuerySet[AuditEvent]) -> QuerySet[AuditEvent]:
+    """Find the events, of those with a grant, whose grant some of the others have."""
+    return about.filter(grant__in=others.values("grant"))  # type: ignore[misc]  # annotated above
 
 
 def _sums(

@@ -217,7 +217,9 @@ def test_what_somebody_left_without_stopping_counts_as_theirs(dpo, recording, in
     record(acts(ines), Action.PLAYBACK_GRANTED, target, at=at, grant=grant)
     record(acts(ines), Action.PLAYBACK_WINDOW, target, at=at, grant=grant, from_ms=0, to_ms=60_000)
     vault = Actor.system("task:recordings.close_stale_grants")
-    record(vault, Action.PLAYBACK_CLOSED, target, at=clock.now(), grant=grant, heard="0-62000", heard_ms=62_000)
+    record(
+        vault, Action.PLAYBACK_CLOSED, target, at=clock.now(), grant=grant, heard="0-62000", heard_ms=62_000
+    )
 
     assert sums.of_person(ines.pk) == sums.Sums(1, 62_000, at, 0)
     assert sums.of_recording(recording.pk) == sums.Sums(1, 62_000, at, 0)
