@@ -178,7 +178,7 @@ def test_what_the_running_vaults_own_account_could_do_is_named(fresh_database, i
     with psycopg.connect(fresh_database.environment["DATABASE_URL"]) as application:
         application.execute(attack.format(columns=columns))
 
-    assert named in check.examine(checkpoints.newest()).findings
+    assert named in [str(found) for found in check.examine(checkpoints.newest()).findings]
 
 
 def test_two_checkpoints_in_a_row_that_were_removed_are_missed(fresh_database):
@@ -190,10 +190,10 @@ def test_two_checkpoints_in_a_row_that_were_removed_are_missed(fresh_database):
 
     with attacker(fresh_database) as owner:
         owner.execute("DELETE FROM audit_checkpoint WHERE number IN (2, 3)")
-    taken = check.examine(checkpoints.newest()).findings
+    taken = [str(found) for found in check.examine(checkpoints.newest()).findings]
     with attacker(fresh_database) as owner:
         owner.execute("UPDATE audit_checkpoint SET number = number - 2 WHERE number > 3")
-    renumbered = check.examine(checkpoints.newest()).findings
+    renumbered = [str(found) for found in check.examine(checkpoints.newest()).findings]
 
     low, high, *others = sizes[:1] + sizes[3:]
     assert taken == [f"Between the checkpoints over {low} and {high} events, 2 are missing."]

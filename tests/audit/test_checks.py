@@ -183,3 +183,30 @@ def test_the_api_asks_for_a_check_and_tells_its_result(trail_of_three):
     assert (asked.status_code, asked.json()["whole"]) == (202, None)
     assert (told["state"], told["whole"], told["findings"]) == ("done", True, [])
     assert dpo.get(reverse("audit-api:check", args=[uuid4()])).status_code == 404
+
+
+UNNUMBER = "UPDATE audit_checkpoint SET number = 0, number_signature = ''"
+
+
+def test_checkpoints_of_before_they_were_numbered_are_whole_below_the_first_that_is(
+    trail_of_three, fresh_database
+):
+    with attacker(fresh_database) as owner:
+        owner.execute(UNNUMBER)
+    record(HOUSE)
+    sequence()
+
+    assert check.check_trail(actor=HOUSE, now=NOW).findings == []
+
+
+def test_who_takes_all_numbers_off_to_take_a_checkpoint_out_is_found_by_what_the_last_check_said(
+    trail_of_three, fresh_database
+):
+    check.check_trail(actor=HOUSE, now=NOW)
+    sequence()
+    with attacker(fresh_database) as owner:
+        owner.execute(UNNUMBER)
+
+    (finding,) = check.check_trail(actor=HOUSE, now=NOW).findings
+
+    assert finding.code == "checkpoints-missing"
