@@ -448,6 +448,10 @@ def run(asked: argparse.Namespace) -> int:
 
 def show_status(path: Path) -> int:
     """Print what a witness has seen; return 1 if that includes a fork."""
+    if not path.exists():
+        raise Trouble(
+            f"{path} is not there: this witness has cosigned nothing yet, or keeps its state elsewhere."
+        )
     content = read_state(path)
     for origin, newest in sorted(content["logs"].items()):
         print(f"{origin}: {newest['size']} entries, cosigned {_moment(newest['at'])}")
