@@ -45,8 +45,8 @@ def copy(recording):
     return recording.renditions.get(kind=CopyKind.ORIGINAL)
 
 
-def ask(actor, kind, target):
-    return asking.ask(kind, str(target), reason=REASON, actor=actor, now=NOW)
+def ask(actor, kind, target, now=NOW):
+    return asking.ask(kind, str(target), reason=REASON, actor=actor, now=now)
 
 
 def test_a_key_ends_early_when_a_second_person_approves(bram, katrien):
@@ -88,8 +88,8 @@ def test_a_key_on_which_something_has_come_to_live_is_not_ended(north, exchange,
 
 
 def test_a_data_key_taken_out_by_two_opens_the_object_without_us(copy, katrien, bram, tmp_path):
-    asked = ask(katrien, DATA_KEY_EXPORT, copy.pk)
-    deciding.approve(asked.pk, actor=bram, now=NOW)
+    asked = ask(katrien, DATA_KEY_EXPORT, copy.pk, clock.now())
+    deciding.approve(asked.pk, actor=bram, now=clock.now())
     asker = client_of(User.objects.get(pk=katrien.id))
 
     answer = asker.post(reverse("approvals:carry-out", args=[asked.pk]))
