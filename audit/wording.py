@@ -221,6 +221,7 @@ OTHER_FACT_NAMES: dict[str, Promise] = {
     "bytes": pgettext_lazy("fact of an event", "bytes"),
     "channels": pgettext_lazy("fact of an event", "channels"),
     "check": pgettext_lazy("fact of an event", "check"),
+    "checkpoint": pgettext_lazy("fact of an event", "number of the newest checkpoint"),
     "code": pgettext_lazy("fact of an event", "code of the refusal"),
     "conflict": pgettext_lazy("fact of an event", "conflict"),
     "consultations": pgettext_lazy("fact of an event", "consultations"),
