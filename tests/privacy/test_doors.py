@@ -29,7 +29,9 @@ def dpo(katrien) -> Client:
 def unpacked(pdf: bytes) -> bytes:
     """Return a PDF with its streams inflated."""
     return b"".join(
-        zlib.decompress(part) for part in re.findall(rb"stream\r?\n(x.*?)\r?\nendstream", pdf, re.DOTALL)
+        # A carriage return at the end may be the line's or the stream's own last byte: the stream says where it ends.
+        zlib.decompressobj().decompress(part)
+        for part in re.findall(rb"stream\r?\n(x.*?)\nendstream", pdf, re.DOTALL)
     )
 
 
