@@ -7,26 +7,27 @@ wait for minutes: so it hangs up soon after, and the waiting call fails like any
 
 from __future__ import annotations
 
-import heapq
 import os
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from itertools import count
 from typing import Any
 
 import psycopg
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 _CANCEL_WITHIN_S = 2.0
+_LOOKED_EVERY_S = 0.05
 
 
 class _Call:
     """One call that must end in time."""
 
-    def __init__(self, raw: psycopg.Connection[Any]) -> None:
+    def __init__(self, raw: psycopg.Connection[Any], *, cancel_after: float, hang_up_after: float) -> None:
+        now = time.monotonic()
+        self._cancel_at, self._hang_up_at = now + cancel_after, now + hang_up_after
         self._raw = raw
         self._lock = threading.Lock()
         self._is_over = False
@@ -37,6 +38,14 @@ class _Call:
         with self._lock:
             self._is_over = True
         return self._is_cancelled
+
+    def look(self) -> None:
+        """Do what its time has come for."""
+        now = time.monotonic()
+        if now >= self._hang_up_at:
+            self.hang_up()
+        elif now >= self._cancel_at and not self._is_cancelled:
+            self.cancel()
 
     def cancel(self) -> None:
         with self._lock:
@@ -61,29 +70,33 @@ class _Call:
 
 
 class _Watch:
-    """The thread that hangs up."""
+    """The thread that looks after calls, now and then while there are any: no call costs it a wake-up of its own."""
 
     def __init__(self) -> None:
         self.process = os.getpid()
-        self._wake = threading.Condition()
-        self._waiting: list[tuple[float, int, Callable[[], None]]] = []
-        self._numbers = count()
+        self._calls: dict[_Call, None] = {}
+        self._wake = threading.Event()
         threading.Thread(target=self._run, name="database time limit", daemon=True).start()
 
-    def add(self, then: Callable[[], None], *, after: float) -> None:
-        entry = (time.monotonic() + after, next(self._numbers), then)
-        with self._wake:
-            heapq.heappush(self._waiting, entry)
-            if self._waiting[0] is entry:
-                self._wake.notify()
+    def add(self, call: _Call) -> None:
+        self._calls[call] = None
+        if not self._wake.is_set():
+            self._wake.set()
+
+    def drop(self, call: _Call) -> None:
+        self._calls.pop(call, None)
 
     def _run(self) -> None:
         while True:
-            with self._wake:
-                while not self._waiting or (left := self._waiting[0][0] - time.monotonic()) > 0:
-                    self._wake.wait(left if self._waiting else None)
-                _, _, then = heapq.heappop(self._waiting)
-            then()
+            self._wake.wait()
+            time.sleep(_LOOKED_EVERY_S)
+            calls = list(self._calls)
+            for call in calls:
+                call.look()
+            if not calls:
+                self._wake.clear()
+                if self._calls:  # added before the sign was taken down, and so without putting it up
+                    self._wake.set()
 
 
 _watch: _Watch | None = None
@@ -96,12 +109,13 @@ def time_limit(
 ) -> Iterator[None]:
     """Have what the connection does cancelled, then hang up, if the block takes longer than this; in seconds."""
     connection.ensure_connection()
-    call, watch = _Call(connection.connection), _watch_of_this_process()
-    watch.add(call.cancel, after=cancel_after)
-    watch.add(call.hang_up, after=hang_up_after)
+    call = _Call(connection.connection, cancel_after=cancel_after, hang_up_after=hang_up_after)
+    watch = _watch_of_this_process()
+    watch.add(call)
     try:
         yield
     finally:
+        watch.drop(call)
         if call.end():
             # A cancel that comes late must not meet this connection's next statement.
             connection.close()
